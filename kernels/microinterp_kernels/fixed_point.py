@@ -1,0 +1,104 @@
+"""Fixed-point arithmetic of TFLite and gemmlowp, vectorized and exact.
+
+Sources of the formulas: gemmlowp's `fixedpoint.h`, TFLite's `kernels/internal/common.h` and
+`quantization_util.cc`, checked against the native runtimes. All functions take int64 arrays or numbers that hold
+int32 values, and return int64 that hold int32 values, unless they say otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Int64s = NDArray[np.int64]
+
+INT32_MAX = 2**31 - 1
+INT32_MIN = -(2**31)
+
+
+def c_round(x: float) -> int:
+    """C's `round`: to the nearest integer, halves away from zero."""
+    whole = math.trunc(x)
+    rest = x - whole
+    return whole + (rest >= 0.5) - (rest <= -0.5)
+
+
+def quantize_multiplier(multiplier: float) -> tuple[int, int]:
+    """A real multiplier as (q, shift) with multiplier = q·2^(shift−31) and q in [2^30, 2^31), or (0, 0).
+
+    TFLite's `QuantizeMultiplier`. Multipliers below 2^-32 become (0, 0).
+    """
+    if multiplier == 0.0 or not math.isfinite(multiplier):
+        return 0, 0
+    fraction, shift = math.frexp(multiplier)
+    q = c_round(fraction * 2**31)
+    if q == 2**31:
+        q //= 2
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    return q, shift
+
+
+def quantize_multipliers(multipliers: ArrayLike) -> tuple[Int64s, Int64s]:
+    """`quantize_multiplier` of each element of a 1-D array: (multipliers, shifts), int64."""
+    pairs = [quantize_multiplier(float(m)) for m in np.asarray(multipliers, np.float64).ravel()]
+    return np.array([q for q, _ in pairs], np.int64), np.array([s for _, s in pairs], np.int64)
+
+
+def wrap_int32(x: Int64s) -> Int64s:
+    """Two's-complement wrap of int64 values to int32, as C's conversion does."""
+    return x.astype(np.int32).astype(np.int64)
+
+
+def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> Int64s:
+    """gemmlowp's SRDHM: round(a·b / 2^31), halves up; int32 min times itself saturates."""
+    a, b = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    product = a * b
+    # gemmlowp nudges by 2^30 or 1 − 2^30 and then divides truncating, which is the floor of (p + 2^30) / 2^31
+    high = (product + (1 << 30)) >> 31
+    return np.minimum(high, INT32_MAX)
+
+
+def rounding_divide_by_pot(x: ArrayLike, exponent: ArrayLike) -> Int64s:
+    """gemmlowp's RoundingDivideByPOT: x / 2^exponent, halves away from zero; exponent in [0, 31]."""
+    x, exponent = np.asarray(x, np.int64), np.asarray(exponent, np.int64)
+    mask = (np.int64(1) << exponent) - 1
+    remainder = x & mask
+    threshold = (mask >> 1) + (x < 0)
+    return (x >> exponent) + (remainder > threshold)
+
+
+def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Int64s:
+    """TFLite's double-rounding `MultiplyByQuantizedMultiplier` of int32 values.
+
+    `multiplier` and `shift` (from `quantize_multiplier`) broadcast against `x`. The left shift wraps as int32 does.
+    """
+    x, shift = np.asarray(x, np.int64), np.asarray(shift, np.int64)
+    left = np.clip(shift, 0, 31)  # more is undefined in C
+    shifted = wrap_int32(x << left)
+    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), np.maximum(-shift, 0))
+
+
+def multiply_int64_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Int64s:
+    """TFLite's `MultiplyByQuantizedMultiplier` of int64 accumulators (16x8 kernels): a 15-bit multiplier, one rounding."""
+    x, shift = np.asarray(x, np.int64), np.asarray(shift, np.int64)
+    multiplier = np.asarray(multiplier, np.int64)
+    reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
+    total_shift = 15 - shift
+    return wrap_int32((x * reduced + (np.int64(1) << (total_shift - 1))) >> total_shift)
+
+
+@overload
+def clip_to(x: NDArray[Any], dtype: type[np.int8]) -> NDArray[np.int8]: ...
+@overload
+def clip_to(x: NDArray[Any], dtype: type[np.int16]) -> NDArray[np.int16]: ...
+@overload
+def clip_to(x: NDArray[Any], dtype: Any) -> NDArray[Any]: ...
+def clip_to(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Saturate to the range of an integer type and convert to it."""
+    limits = np.iinfo(dtype)
+    return np.clip(x, limits.min, limits.max).astype(dtype)

@@ -1,0 +1,1 @@
+"""A NumPy interpreter for `.tflite` models, bit-exact with TensorFlow Lite and TFLite Micro."""

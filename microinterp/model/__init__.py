@@ -1,0 +1,1 @@
+"""`.tflite` bytes ⇄ an immutable `Model`."""

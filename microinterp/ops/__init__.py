@@ -1,0 +1,1 @@
+"""Operators: one module per family; each operator is a `prepare_<name>` function."""

@@ -1,0 +1,211 @@
+"""What an operator sees while it is prepared: its tensors, its options, and the runtime it must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PrepareError
+from ..model.ir import NUMPY_TYPES, Array, OperatorCode, Quantization, Tensor, TensorType
+from ..runtimes import Runtime
+
+
+@dataclass(slots=True, eq=False)
+class RuntimeTensor:
+    """A tensor as the interpreter holds it: its definition in the model, its current shape, its memory.
+
+    `constant` holds the values of a constant tensor. `array` is the tensor's memory, bound once the arena is
+    planned (the constant itself for a constant tensor). `dynamic` says that its shape is only known once the
+    operator that makes it has run; `array` is then new after each invoke.
+    """
+
+    index: int
+    definition: Tensor
+    shape: tuple[int, ...]
+    constant: Array | None = None
+    dynamic: bool = False
+    array: Array | None = None
+
+    @property
+    def name(self) -> str:
+        """The tensor's name in the model ("" where it has none)."""
+        return self.definition.name or ""
+
+    @property
+    def type(self) -> TensorType:
+        """The element type; `Graph` has made sure that it is one we know."""
+        return TensorType(self.definition.type)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What one element is in NumPy."""
+        return NUMPY_TYPES[self.type]
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the tensor keeps its value from one invoke to the next."""
+        return self.definition.is_variable
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """The quantization parameters as the model has them."""
+        return self.definition.quantization
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the tensor has at least one scale."""
+        q = self.quantization
+        return q is not None and q.scale is not None and q.scale.size > 0
+
+    @property
+    def scale(self) -> float:
+        """The first scale as a float holding a float32 value; 0.0 without quantization, as in TFLite."""
+        q = self.quantization
+        return float(q.scale[0]) if q is not None and q.scale is not None and q.scale.size else 0.0
+
+    @property
+    def zero_point(self) -> int:
+        """The first zero point; 0 without quantization, as in TFLite."""
+        q = self.quantization
+        return int(q.zero_point[0]) if q is not None and q.zero_point is not None and q.zero_point.size else 0
+
+    @property
+    def scales(self) -> NDArray[np.float32]:
+        """All scales, one or one per channel; empty without quantization."""
+        q = self.quantization
+        return q.scale if q is not None and q.scale is not None else np.zeros(0, np.float32)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        n = 1
+        for d in self.shape:
+            n *= d
+        return n
+
+    def __str__(self) -> str:
+        return f"tensor {self.index} {self.name!r} ({self.type.name}{list(self.shape)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A prepared operator: `function` is called with the arrays of `arguments`, in their order, at each invoke.
+
+    Output tensors stand among the arguments; the function writes into their arrays. For `dynamic` outputs it
+    is the other way round: they do not stand among the arguments, and the function returns their new arrays
+    (one array, or a tuple of them in the order of `dynamic`). A None argument is passed on as None.
+    `op_data` is the named object that holds what prepare computed (TFLM's `OpData`), for people to look at.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[RuntimeTensor | None, ...]
+    op_data: object = None
+    dynamic: tuple[RuntimeTensor, ...] = ()
+
+
+class SubgraphRunner(Protocol):
+    """A subgraph that a control-flow operator can run; its tensors are valid once it is prepared."""
+
+    @property
+    def inputs(self) -> Sequence[RuntimeTensor]:
+        """The subgraph's input tensors."""
+
+    @property
+    def outputs(self) -> Sequence[RuntimeTensor]:
+        """The subgraph's output tensors."""
+
+    def invoke(self) -> None:
+        """Run the operators once."""
+
+
+@dataclass(slots=True)
+class Resources:
+    """State shared by all subgraphs of one interpreter: the resource variables, by (container, shared name)."""
+
+    ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    values: dict[int, Array] = field(default_factory=dict)
+    called_once: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One operator about to be prepared."""
+
+    index: int
+    code: OperatorCode
+    inputs: tuple[RuntimeTensor | None, ...]
+    outputs: tuple[RuntimeTensor, ...]
+    intermediates: tuple[RuntimeTensor, ...]
+    options: Mapping[str, Any]
+    runtime: Runtime
+    resources: Resources
+    subgraph: Callable[[int], SubgraphRunner]
+
+    @property
+    def name(self) -> str:
+        """`CONV_2D`, or the custom operator's name."""
+        return self.code.name
+
+    @property
+    def version(self) -> int:
+        """The operator's version in the model."""
+        return self.code.version
+
+    def input(self, i: int) -> RuntimeTensor:
+        """The i-th input, which must be there."""
+        tensor = self.optional_input(i)
+        if tensor is None:
+            self.fail(f"input {i} is missing")
+        return tensor
+
+    def optional_input(self, i: int) -> RuntimeTensor | None:
+        """The i-th input, or None if it is omitted (−1) or beyond the list."""
+        return self.inputs[i] if i < len(self.inputs) else None
+
+    def output(self, i: int = 0) -> RuntimeTensor:
+        """The i-th output, which must be there."""
+        if i >= len(self.outputs):
+            self.fail(f"output {i} is missing")
+        return self.outputs[i]
+
+    def constant(self, i: int) -> Array:
+        """The values of the i-th input, which must be constant."""
+        tensor = self.input(i)
+        if tensor.constant is None:
+            self.fail(f"input {i}, {tensor}, must be constant")
+        return tensor.constant
+
+    def require_counts(self, inputs: int | tuple[int, int], outputs: int) -> None:
+        """Refuse another number of inputs (one number, or least and most) or outputs."""
+        least, most = inputs if isinstance(inputs, tuple) else (inputs, inputs)
+        if not least <= len(self.inputs) <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            self.fail(f"has {len(self.inputs)} inputs, needs {wanted}")
+        if len(self.outputs) != outputs:
+            self.fail(f"has {len(self.outputs)} outputs, needs {outputs}")
+
+    def require_type(self, tensor: RuntimeTensor, *types: TensorType) -> None:
+        """Refuse a tensor of any other element type."""
+        if tensor.type not in types:
+            supported = ", ".join(t.name for t in types)
+            self.fail(f"{tensor} has an element type that is not supported here; supported: {supported}")
+
+    def require_rank(self, tensor: RuntimeTensor, least: int, most: int | None = None) -> None:
+        """Refuse a tensor of any other rank."""
+        most = least if most is None else most
+        if not least <= len(tensor.shape) <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            self.fail(f"{tensor} has rank {len(tensor.shape)}, needs {wanted}")
+
+    def require(self, condition: bool, message: str) -> None:
+        """Refuse unless the condition holds; the message says the rule that is broken."""
+        if not condition:
+            self.fail(message)
+
+    def fail(self, message: str) -> NoReturn:
+        """Refuse this operator: `PrepareError` that names it and its place."""
+        raise PrepareError(f"operator {self.index} ({self.name} v{self.version}): {message}")

@@ -1,0 +1,71 @@
+"""Which function prepares which operator. Modules load when a model needs them, so that import stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from .node import Invocation, Node
+
+Prepare = Callable[[Node], Invocation]
+
+# module of microinterp.ops → the operators in it. An operator FOO_BAR (or a custom FooBar) is prepared by the
+# module's function `prepare_foo_bar`.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "activations": ("LOGISTIC", "SOFTMAX", "TANH"),
+    "arg_min_max": ("ARG_MAX", "ARG_MIN"),
+    "arithmetic": ("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"),
+    "cast": ("CAST",),
+    "concatenation": ("CONCATENATION", "PACK"),
+    "conv": ("CONV_2D",),
+    "depthwise_conv": ("DEPTHWISE_CONV_2D",),
+    "fully_connected": ("FULLY_CONNECTED",),
+    "gather": ("GATHER_ND",),
+    "pooling": ("AVERAGE_POOL_2D", "MAX_POOL_2D"),
+    "quantize": ("DEQUANTIZE", "QUANTIZE"),
+    "recurrent": ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    "reshape": ("RESHAPE",),
+    "resize": ("RESIZE_BILINEAR",),
+    "signal": (
+        "SignalEnergy",
+        "SignalFftAutoScale",
+        "SignalFilterBank",
+        "SignalFilterBankLog",
+        "SignalFilterBankSpectralSubtraction",
+        "SignalFilterBankSquareRoot",
+        "SignalPCAN",
+        "SignalRfft",
+        "SignalWindow",
+    ),
+    "split": ("SPLIT_V", "UNPACK"),
+    "strided_slice": ("STRIDED_SLICE",),
+    "unary": ("SQRT",),
+    "variables": ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"),
+}
+
+_MODULE_OF = {operator: module for module, operators in _MODULES.items() for operator in operators}
+
+
+def _snake_case(name: str) -> str:
+    """`CONV_2D` → `conv_2d`; `SignalPCAN` → `signal_pcan`."""
+    if name.isupper():
+        return name.lower()
+    words = ""
+    for i, c in enumerate(name):
+        starts_word = c.isupper() and i > 0 and (name[i - 1].islower() or name[i + 1 : i + 2].islower())
+        words += ("_" if starts_word else "") + c.lower()
+    return words
+
+
+def implemented_operators() -> frozenset[str]:
+    """The names of all operators that microinterp can run."""
+    return frozenset(_MODULE_OF)
+
+
+def find_prepare(operator: str) -> Prepare | None:
+    """The prepare function of an operator by TFLite's name, or None if microinterp does not have it."""
+    module = _MODULE_OF.get(operator)
+    if module is None:
+        return None
+    prepare: Prepare = getattr(import_module(f"microinterp.ops.{module}"), "prepare_" + _snake_case(operator))
+    return prepare

@@ -1,0 +1,1 @@
+"""Programs people run: the `microinterp` command and what is behind each of its verbs."""
