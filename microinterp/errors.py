@@ -5,7 +5,8 @@
     ├── UnsupportedOperatorError (ValueError)    no such operator, or version of it, in this runtime
     ├── PrepareError (RuntimeError)              an operator refuses its tensors or options
     ├── InvokeError (RuntimeError)               an operator refuses the values it was given
-    ├── TensorError (ValueError)                 a wrong tensor index, name, shape or element type
+    ├── TensorError (ValueError)                 a wrong argument: tensor index, name, shape, element type, …
+    │   └── TensorIndexError (IndexError)        an input or output index out of range, where TFLM's API says so
     ├── StateError (RuntimeError)                called too early, or while views of tensors are held
     └── ArenaError (RuntimeError)                the arena is too small, or a memory plan is not valid
 
@@ -34,7 +35,11 @@ class InvokeError(MicrointerpError, RuntimeError):
 
 
 class TensorError(MicrointerpError, ValueError):
-    """A tensor index, name, shape or element type is wrong."""
+    """An argument is wrong: a tensor's index, name, shape or element type, or an option."""
+
+
+class TensorIndexError(TensorError, IndexError):
+    """An index of an input, output or tensor is out of range."""
 
 
 class StateError(MicrointerpError, RuntimeError):

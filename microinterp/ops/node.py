@@ -99,12 +99,14 @@ class Invocation:
     is the other way round: they do not stand among the arguments, and the function returns their new arrays
     (one array, or a tuple of them in the order of `dynamic`). A None argument is passed on as None.
     `op_data` is the named object that holds what prepare computed (TFLM's `OpData`), for people to look at.
+    `reset` sets back what the operator itself keeps from one invoke to the next (TFLM's `reset`).
     """
 
     function: Callable[..., Any]
     arguments: tuple[RuntimeTensor | None, ...]
     op_data: object = None
     dynamic: tuple[RuntimeTensor, ...] = ()
+    reset: Callable[[], None] | None = None
 
 
 class SubgraphRunner(Protocol):
@@ -129,6 +131,13 @@ class Resources:
     ids: dict[tuple[str, str], int] = field(default_factory=dict)
     values: dict[int, Array] = field(default_factory=dict)
     called_once: set[int] = field(default_factory=set)
+    #: What TFLM fills each byte of a variable with at reset: the zero point of what was first assigned.
+    default_bytes: dict[int, int] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Fill every variable with its default, as TFLM's `MicroResourceVariables::ResetAll` does."""
+        for i, array in self.values.items():
+            array.view(np.uint8).fill(self.default_bytes.get(i, 0) & 0xFF)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,326 @@
+"""Prepare, plan, invoke: how a `Model` becomes a flat list of calls on views of one arena.
+
+    Model ──prepare──▶ Invocations ──plan──▶ tensors with memory ──bind──▶ steps ──invoke──▶ results
+
+A `Graph` holds all subgraphs of a model; a `PreparedSubgraph` the tensors and the steps of one of them. Where the
+shape of a tensor depends on values (a *dynamic* tensor), the operators from its first reader on are prepared anew
+at each invoke, as LiteRT does it, and have memory of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ArenaError, InvokeError, ModelFormatError, UnsupportedOperatorError
+from .memory.greedy import plan_greedy
+from .memory.lifetimes import Lifetimes
+from .memory.offline import offline_offsets
+from .memory.plan import ALIGNMENT, Buffer, Plan
+from .model.ir import NUMPY_TYPES, Array, Model, TensorType
+from .ops.node import Invocation, Node, Resources, RuntimeTensor
+from .ops.registry import find_prepare
+from .runtimes import Runtime
+
+Step = Callable[[], Any]
+
+_MOST_BYTES = 2**40  # NumPy fails with errors of many kinds beyond
+
+
+class PreparedSubgraph:
+    """One subgraph: its tensors with their current shapes, its nodes, and its steps once it is prepared."""
+
+    def __init__(self, graph: Graph, index: int) -> None:
+        self._graph = graph
+        self.index = index
+        model = graph.model
+        self.definition = definition = model.subgraphs[index]
+        self.tensors: list[RuntimeTensor] = []
+        for i, tensor in enumerate(definition.tensors):
+            if tensor.type not in NUMPY_TYPES:
+                raise ModelFormatError(
+                    f"subgraph {index}, tensor {i} {tensor.name!r}: element type {tensor.type} is newer than this "
+                    f"version of microinterp knows"
+                )
+            constant = model.constant(tensor)
+            self.tensors.append(RuntimeTensor(i, tensor, tensor.shape or (), constant, array=constant))
+        self.inputs = [self.tensors[i] for i in definition.inputs]
+        self.outputs = [self.tensors[i] for i in definition.outputs]
+        self.nodes = [
+            Node(
+                index=i,
+                code=model.operator_code(operator),
+                inputs=tuple(self.tensors[t] if t >= 0 else None for t in operator.inputs),
+                outputs=tuple(self.tensors[t] for t in operator.outputs),
+                intermediates=tuple(self.tensors[t] for t in operator.intermediates or ()),
+                options=operator.options,
+                runtime=graph.runtime,
+                resources=graph.resources,
+                subgraph=graph.subgraph,
+            )
+            for i, operator in enumerate(definition.operators)
+        ]
+        self.invocations: list[Invocation] = []
+        self._steps: list[Step] = []
+        self.is_prepared = False
+
+    def prepare(self) -> None:
+        """Prepare the operators in order, up to the first that reads a dynamic tensor."""
+        for tensor in self.tensors:
+            tensor.dynamic = False
+            if tensor.constant is None:
+                tensor.array = None
+        self.invocations = []
+        for node in self.nodes:
+            if any(t is not None and t.dynamic for t in node.inputs):
+                break
+            self.invocations.append(self._prepare_node(node))
+        # Outputs of operators that wait for a dynamic tensor have no shape yet either.
+        for node in self.nodes[len(self.invocations) :]:
+            for tensor in node.outputs:
+                tensor.dynamic = True
+        self.is_prepared = True
+
+    def _prepare_node(self, node: Node) -> Invocation:
+        prepare = find_prepare(node.name)
+        if prepare is None:
+            raise UnsupportedOperatorError(
+                f"subgraph {self.index}, operator {node.index}: {node.name} (version {node.version}) is not "
+                f"implemented in microinterp"
+            )
+        invocation = prepare(node)
+        for tensor in invocation.dynamic:
+            tensor.dynamic = True
+        return invocation
+
+    def planned_tensors(self) -> Iterable[RuntimeTensor]:
+        """The tensors that live in the arena."""
+        for tensor in self.tensors:
+            if tensor.constant is None and not (
+                tensor.is_variable or tensor.dynamic or tensor.type is TensorType.STRING
+            ):
+                yield tensor
+
+    def bind(self) -> None:
+        """Give variables and tensors outside the arena their memory, and bind every step to its arrays."""
+        for tensor in self.tensors:
+            if tensor.is_variable:
+                tensor.array = np.empty(tensor.shape, tensor.dtype)
+            elif tensor.array is None and not tensor.dynamic:
+                tensor.array = np.zeros(tensor.shape, tensor.dtype)
+        self.reset_variables()
+        self._steps = [_bind(invocation) for invocation in self.invocations]
+
+    def reset_variables(self) -> None:
+        """Set the variable tensors to zero: the zero point for int8, as both runtimes do."""
+        for tensor in self.tensors:
+            if tensor.is_variable and tensor.array is not None:
+                tensor.array.fill(tensor.zero_point if tensor.type is TensorType.INT8 else 0)
+
+    def invoke(self) -> None:
+        """Run every operator once.
+
+        Raises:
+            InvokeError: an operator refuses the values it was given.
+        """
+        done = 0
+        try:
+            for step in self._steps:
+                step()
+                done += 1
+            for node in self.nodes[len(self._steps) :]:
+                self._run_late(node)
+                done += 1
+        except InvokeError as error:
+            node = self.nodes[done]
+            raise InvokeError(f"operator {node.index} ({node.name} v{node.version}): {error}") from None
+
+    def _run_late(self, node: Node) -> None:
+        """Prepare and run an operator behind a dynamic tensor, now that its inputs have shapes."""
+        for tensor in node.outputs:
+            tensor.dynamic = False
+        invocation = self._prepare_node(node)
+        for tensor in node.outputs:
+            if not tensor.dynamic:
+                tensor.array = np.zeros(tensor.shape, tensor.dtype)
+        _bind(invocation)()
+        for tensor in node.outputs:
+            tensor.dynamic = True
+
+
+def _bind(invocation: Invocation) -> Step:
+    """An invocation as a call without arguments."""
+    if invocation.dynamic:
+        return partial(_run_dynamic, invocation)
+    if any(t is not None and t.dynamic for t in invocation.arguments):
+        return lambda: invocation.function(*_arrays(invocation))
+    return partial(invocation.function, *_arrays(invocation))
+
+
+def _arrays(invocation: Invocation) -> list[Array | None]:
+    return [None if t is None else t.array for t in invocation.arguments]
+
+
+def _run_dynamic(invocation: Invocation) -> None:
+    results = invocation.function(*_arrays(invocation))
+    if len(invocation.dynamic) == 1:
+        results = (results,)
+    for tensor, result in zip(invocation.dynamic, results, strict=True):
+        tensor.array = result
+        tensor.shape = result.shape
+
+
+class Graph:
+    """All subgraphs of a model, ready to be prepared for one runtime.
+
+    Args:
+        model: the model.
+        runtime: whose results to reproduce.
+        preserve_all_tensors: give each tensor its own memory instead of a place in the arena.
+
+    Raises:
+        ModelFormatError: a tensor has an element type that we do not know, or quantization that the runtime refuses.
+    """
+
+    def __init__(self, model: Model, runtime: Runtime, *, preserve_all_tensors: bool = False) -> None:
+        self.model = model
+        self.runtime = runtime
+        self.resources = Resources()
+        self._preserve_all_tensors = preserve_all_tensors
+        if runtime.checks_quantization:
+            _check_quantization(model)
+        self.subgraphs = [PreparedSubgraph(self, i) for i in range(len(model.subgraphs))]
+        #: The plan of each subgraph that has been allocated; under one plan for all, only subgraph 0 has it.
+        self.plans: dict[int, Plan] = {}
+
+    def subgraph(self, index: int) -> PreparedSubgraph:
+        """The subgraph, allocated if it was not: what a control-flow operator calls at invoke."""
+        if not 0 <= index < len(self.subgraphs):
+            raise ModelFormatError(f"the model has no subgraph {index}; it has {len(self.subgraphs)}")
+        subgraph = self.subgraphs[index]
+        if not subgraph.is_prepared:
+            self.allocate(index)
+        return subgraph
+
+    def allocate(self, index: int = 0) -> None:
+        """Prepare, plan and bind a subgraph; with one plan for the whole model, all of them.
+
+        Raises:
+            PrepareError: an operator refuses its tensors or options.
+            UnsupportedOperatorError: an operator is not implemented.
+            ArenaError: the tensors do not fit into memory, or the offline plan is not valid.
+        """
+        subgraphs = self.subgraphs if self.runtime.plans_all_subgraphs_together else [self.subgraphs[index]]
+        try:
+            for subgraph in subgraphs:
+                subgraph.is_prepared = (
+                    True  # an operator may ask for it while others prepare; all are bound in the end
+                )
+            for subgraph in subgraphs:
+                subgraph.prepare()
+            if not self._preserve_all_tensors:
+                self._place_tensors(index, subgraphs)
+            for subgraph in subgraphs:
+                subgraph.bind()
+        except MemoryError as error:
+            raise ArenaError(
+                f"subgraph {index}: its tensors do not fit into this machine's memory"
+            ) from error
+        except BaseException:
+            for subgraph in subgraphs:
+                subgraph.is_prepared = False
+            raise
+
+    def _place_tensors(self, root: int, subgraphs: Sequence[PreparedSubgraph]) -> None:
+        lifetimes = Lifetimes(self.model, root, follow_calls=self.runtime.plans_all_subgraphs_together)
+        if self.runtime.preserves_inputs:
+            for subgraph in subgraphs:
+                for tensor in subgraph.inputs:
+                    lifetimes.keep(subgraph.index, tensor.index)
+        offline = offline_offsets(self.model) if self.runtime.honours_offline_plans else None
+        placed: list[RuntimeTensor] = []
+        buffers: list[Buffer] = []
+        for subgraph in subgraphs:
+            s = subgraph.index
+            for tensor in subgraph.planned_tensors():
+                size = tensor.size * tensor.dtype.itemsize
+                if size == 0:
+                    continue
+                t = tensor.index
+                offset = offline[s][t] if offline else None
+                placed.append(tensor)
+                buffers.append(Buffer(s, t, size, lifetimes.first[s][t], lifetimes.last[s][t], offset))
+        plan = plan_greedy(buffers)
+        self.plans[root] = plan
+        if plan.size > _MOST_BYTES:
+            raise ArenaError(f"the model's tensors need an arena of {plan.size} bytes")
+        arena = _aligned_zeros(plan.size)
+        for tensor, buffer, offset in zip(placed, plan.buffers, plan.offsets, strict=True):
+            tensor.array = arena[offset : offset + buffer.size].view(tensor.dtype).reshape(tensor.shape)
+
+    def reset_variables(self) -> None:
+        """Set the variable tensors of all allocated subgraphs to zero."""
+        for subgraph in self.subgraphs:
+            subgraph.reset_variables()
+
+    def reset(self) -> None:
+        """Set back all state, as TFLM's `MicroInterpreter::Reset` does: operators', variables', resources'."""
+        for subgraph in self.subgraphs:
+            for invocation in subgraph.invocations:
+                if invocation.reset is not None:
+                    invocation.reset()
+        self.reset_variables()
+        self.resources.reset()
+
+    def check_operators(self) -> None:
+        """Refuse at once what can be refused before anything is prepared: builtin operators without a kernel.
+
+        Raises:
+            UnsupportedOperatorError: naming all of them.
+        """
+        missing: dict[str, str] = {}
+        for subgraph in self.subgraphs:
+            for node in subgraph.nodes:
+                if node.code.custom_code is None and find_prepare(node.name) is None:
+                    missing.setdefault(
+                        node.name,
+                        f"{node.name} (version {node.version}; subgraph {subgraph.index}, operator {node.index})",
+                    )
+        if missing:
+            raise UnsupportedOperatorError("microinterp does not implement: " + ", ".join(missing.values()))
+
+
+def _aligned_zeros(size: int) -> NDArray[np.uint8]:
+    """`size` zero bytes whose address is a multiple of the arena's alignment."""
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
+def _check_quantization(model: Model) -> None:
+    """What LiteRT's `InterpreterBuilder::ParseQuantization` refuses."""
+    for s, subgraph in enumerate(model.subgraphs):
+        for t, tensor in enumerate(subgraph.tensors):
+            q = tensor.quantization
+            if q is None or q.scale is None or q.scale.size == 0 or (q.details is not None):
+                continue
+            where = f"subgraph {s}, tensor {t} {tensor.name!r}: LiteRT refuses its quantization:"
+            zero_points = 0 if q.zero_point is None else q.zero_point.size
+            if zero_points != q.scale.size:
+                raise ModelFormatError(f"{where} {q.scale.size} scales but {zero_points} zero points")
+            if not tensor.shape:
+                continue
+            rank, dimension = len(tensor.shape), q.quantized_dimension
+            if not 0 <= dimension < rank:
+                raise ModelFormatError(
+                    f"{where} quantized_dimension must be in range [0, {rank}), but is {dimension}. "
+                    f'TFLite Micro does not check it: runtime="tflm" may run the model'
+                )
+            if q.scale.size not in (1, tensor.shape[dimension]):
+                raise ModelFormatError(
+                    f"{where} dimension {dimension} needs 1 or {tensor.shape[dimension]} scales, but has {q.scale.size}"
+                )

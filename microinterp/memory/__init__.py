@@ -1,0 +1,1 @@
+"""Tensor lifetimes, memory planners and their plans."""
