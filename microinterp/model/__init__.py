@@ -1,1 +1,20 @@
 """`.tflite` bytes ⇄ an immutable `Model`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .ir import Model
+from .reader import read_model
+from .writer import write_model
+
+__all__ = ["Model", "load", "read_model", "write_model"]
+
+
+def load(model: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Model:
+    """The model in a `.tflite` file, given its path or its bytes.
+
+    Raises `FileNotFoundError` if there is no such file, `ModelFormatError` if it is not a sound model.
+    """
+    return read_model(Path(model).read_bytes() if isinstance(model, (str, os.PathLike)) else model)

@@ -147,8 +147,6 @@ class Operator:
     custom_options_format: int = 0
     mutating_variable_inputs: tuple[bool, ...] | None = None
     intermediates: tuple[int, ...] | None = None
-    large_custom_options_offset: int = 0
-    large_custom_options_size: int = 0
     debug_metadata_index: int = -1
 
 
