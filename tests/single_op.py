@@ -1,0 +1,228 @@
+"""Models of one operator, and the judge of ours against the native runtime's results on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike, NDArray
+
+from microinterp import Interpreter
+from microinterp.errors import MicrointerpError
+from microinterp.model.ir import (
+    NUMPY_TYPES,
+    Model,
+    Operator,
+    OperatorCode,
+    Quantization,
+    Subgraph,
+    Tensor,
+    TensorType,
+)
+from microinterp.model.reader import read_model
+from microinterp.model.schema import default_options, operator_code, options_table
+from microinterp.model.writer import write_model
+from tests.oracles import OracleRefused, RuntimeName, available, run_oracle
+
+Array = NDArray[Any]
+
+_BITS = {TensorType.INT4: 4, TensorType.UINT4: 4, TensorType.INT2: 2}
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor of a single-operator model; with `data` it is constant.
+
+    `scale` and `zero_point` are one number, or a list of one per slice of `quantized_dimension`. `data` holds
+    one element per value whatever the type: 4-bit and 2-bit values are packed here, low bits first.
+    """
+
+    shape: Sequence[int]
+    type: TensorType
+    scale: float | Sequence[float] | None = None
+    zero_point: int | Sequence[int] | None = None
+    quantized_dimension: int = 0
+    data: ArrayLike | None = None
+    is_variable: bool = False
+
+    def quantization(self) -> Quantization | None:
+        """The quantization parameters, None without a scale and a zero point."""
+        if self.scale is None and self.zero_point is None:
+            return None
+        return Quantization(
+            scale=None if self.scale is None else np.atleast_1d(np.asarray(self.scale, np.float32)),
+            zero_point=None
+            if self.zero_point is None
+            else np.atleast_1d(np.asarray(self.zero_point, np.int64)),
+            quantized_dimension=self.quantized_dimension,
+        )
+
+    def buffer(self) -> NDArray[np.uint8] | None:
+        """The bytes of a constant tensor as the file holds them."""
+        if self.data is None:
+            return None
+        values = np.asarray(self.data, NUMPY_TYPES[self.type])
+        if values.size != np.prod(self.shape, dtype=np.int64):
+            raise ValueError(f"{values.size} values for a tensor of shape {tuple(self.shape)}")
+        bits = _BITS.get(self.type)
+        if bits is None:
+            return np.frombuffer(values.tobytes(), np.uint8)
+        per_byte = 8 // bits
+        fields = values.ravel().astype(np.uint8) & ((1 << bits) - 1)
+        fields = np.concatenate([fields, np.zeros(-fields.size % per_byte, np.uint8)]).reshape(-1, per_byte)
+        shifts = np.arange(per_byte, dtype=np.uint8) * bits
+        packed: NDArray[np.uint8] = np.bitwise_or.reduce(fields << shifts, axis=1)
+        return packed
+
+
+def single_op_model(
+    operator: str,
+    inputs: Sequence[TensorSpec | None],
+    outputs: Sequence[TensorSpec],
+    options: Mapping[str, Any] | None = None,
+    version: int = 1,
+    custom_options: bytes | None = None,
+    intermediates: Sequence[TensorSpec] = (),
+) -> bytes:
+    """A `.tflite` file of one operator, builtin (`CONV_2D`) or custom (any other name).
+
+    An input of None is omitted (−1). The graph's inputs are the inputs that are neither constant nor
+    variable; its outputs are all outputs. Options that are not given have the schema's defaults;
+    `custom_options` are a custom operator's, encoded.
+    """
+    tensors: list[Tensor] = []
+    buffers: list[NDArray[np.uint8] | None] = [None]
+
+    def add(name: str, spec: TensorSpec) -> int:
+        data = spec.buffer()
+        if data is not None:
+            buffers.append(data)
+        tensors.append(
+            Tensor(
+                name=name,
+                type=spec.type,
+                shape=tuple(int(d) for d in spec.shape),
+                buffer=0 if data is None else len(buffers) - 1,
+                quantization=spec.quantization(),
+                is_variable=spec.is_variable,
+            )
+        )
+        return len(tensors) - 1
+
+    input_indices = [-1 if spec is None else add(f"input_{i}", spec) for i, spec in enumerate(inputs)]
+    output_indices = [add(f"output_{i}", spec) for i, spec in enumerate(outputs)]
+    intermediate_indices = [add(f"intermediate_{i}", spec) for i, spec in enumerate(intermediates)]
+    graph_inputs = [
+        index
+        for index, spec in zip(input_indices, inputs, strict=True)
+        if spec is not None and spec.data is None and not spec.is_variable
+    ]
+    table = options_table(operator)
+    unknown = set(options or {}) - set(default_options(table))
+    if unknown:
+        raise ValueError(f"{operator} has no options {sorted(unknown)}")
+    builtin_code = operator_code(operator)
+    code = OperatorCode(
+        builtin_code,
+        version=version,
+        custom_code=operator if builtin_code == operator_code("CUSTOM") else None,
+    )
+    node = Operator(
+        opcode_index=0,
+        inputs=tuple(input_indices),
+        outputs=tuple(output_indices),
+        options={**default_options(table), **(options or {})},
+        options_table=table,
+        custom_options=custom_options,
+        intermediates=tuple(intermediate_indices) or None,
+    )
+    subgraph = Subgraph(
+        tensors=tuple(tensors),
+        inputs=tuple(graph_inputs),
+        outputs=tuple(output_indices),
+        operators=(node,),
+        name="main",
+    )
+    return write_model(Model(subgraphs=(subgraph,), operator_codes=(code,), buffers=tuple(buffers)))
+
+
+def run_ours(model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeName) -> list[list[Array]]:
+    """Every output of every invoke, computed by microinterp."""
+    interpreter = Interpreter(model_content=model, runtime=runtime)
+    interpreter.allocate_tensors()
+    results = []
+    for arrays in invokes:
+        for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
+            interpreter.set_tensor(detail["index"], array)
+        interpreter.invoke()
+        results.append(
+            [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+        )
+    return results
+
+
+def check_against_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeName) -> bool:
+    """Assert that microinterp equals the native runtime, byte for byte, on every output of every invoke.
+
+    `invokes` are run one after another on one interpreter. Where the native runtime refuses the model,
+    microinterp must refuse it too, and the answer is False. Skips the test where the native runtime is not
+    installed.
+    """
+    missing = available(runtime)
+    if missing is not None:
+        pytest.skip(missing)
+    try:
+        native = run_oracle(runtime, model, invokes)
+    except OracleRefused as refusal:
+        try:
+            run_ours(model, invokes, runtime)
+        except MicrointerpError:
+            return False
+        raise AssertionError(
+            f"{describe(model)}: we compute what the native runtime refuses: {refusal}"
+        ) from refusal
+    ours = run_ours(model, invokes, runtime)
+    for i, (native_outputs, our_outputs) in enumerate(zip(native.outputs, ours, strict=True)):
+        for j, (expected, actual) in enumerate(zip(native_outputs, our_outputs, strict=True)):
+            where = f"{runtime} {describe(model)}, output {j} of invoke {i}"
+            assert_same_bytes(actual, expected, where)
+    return True
+
+
+def assert_same_bytes(actual: Array, expected: Array, where: str) -> None:
+    """Assert equal shape, element type and bytes; the message shows where they part and how often."""
+    assert actual.shape == expected.shape, f"{where}: shape {actual.shape}, native {expected.shape}"
+    assert actual.dtype == expected.dtype, f"{where}: dtype {actual.dtype}, native {expected.dtype}"
+    if actual.dtype == object:
+        assert actual.tolist() == expected.tolist(), where
+        return
+    differs = _elements_as_bytes(actual) != _elements_as_bytes(expected)
+    wrong = np.flatnonzero(differs.any(axis=1))
+    if wrong.size:
+        index = tuple(int(i) for i in np.unravel_index(wrong[0], actual.shape))
+        raise AssertionError(
+            f"{where}: {wrong.size} of {actual.size} elements differ, first at {list(index)}: "
+            f"native {expected[index]!r}, ours {actual[index]!r}"
+        )
+
+
+def _elements_as_bytes(values: Array) -> NDArray[np.uint8]:
+    return np.frombuffer(values.tobytes(), np.uint8).reshape(values.size, values.itemsize)
+
+
+def describe(model: bytes) -> str:
+    """The operators of a model with their input types and shapes, for messages."""
+    read = read_model(model)
+    graph = read.subgraphs[0]
+    parts = []
+    for operator in graph.operators:
+        code = read.operator_code(operator)
+        inputs = [graph.tensors[i] if i >= 0 else None for i in operator.inputs]
+        shown = ", ".join(
+            "-" if t is None else f"{TensorType(t.type).name}{list(t.shape or ())}" for t in inputs
+        )
+        parts.append(f"{code.name} v{code.version}({shown}) {dict(operator.options)}")
+    return "; ".join(parts)
