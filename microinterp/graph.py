@@ -2,9 +2,9 @@
 
     Model ──prepare──▶ Invocations ──plan──▶ tensors with memory ──bind──▶ steps ──invoke──▶ results
 
-A `Graph` holds all subgraphs of a model; a `PreparedSubgraph` the tensors and the steps of one of them. Where the
-shape of a tensor depends on values (a *dynamic* tensor), the operators from its first reader on are prepared anew
-at each invoke, as LiteRT does it, and have memory of their own.
+A `Graph` holds all subgraphs of a model; a `PreparedSubgraph` the tensors and the steps of one of them. Where
+the shape of a tensor depends on values (a *dynamic* tensor), the operators from its first reader on are
+prepared anew at each invoke, as LiteRT does it, and have memory of their own.
 """
 
 from __future__ import annotations
@@ -183,7 +183,8 @@ class Graph:
         preserve_all_tensors: give each tensor its own memory instead of a place in the arena.
 
     Raises:
-        ModelFormatError: a tensor has an element type that we do not know, or quantization that the runtime refuses.
+        ModelFormatError: a tensor has an element type that we do not know, or quantization that the runtime
+        refuses.
     """
 
     def __init__(self, model: Model, runtime: Runtime, *, preserve_all_tensors: bool = False) -> None:

@@ -53,8 +53,8 @@ class _TensorMemory:
 class SignatureRunner:
     """Runs one signature of a model by the names of its inputs and outputs.
 
-    Made by `Interpreter.get_signature_runner`. Call it with one array per input, by keyword; it resizes the inputs
-    to the arrays' shapes, allocates, runs, and returns a dictionary of output arrays by name.
+    Made by `Interpreter.get_signature_runner`. Call it with one array per input, by keyword; it resizes the
+    inputs to the arrays' shapes, allocates, runs, and returns a dictionary of output arrays by name.
     """
 
     def __init__(self, interpreter: Interpreter, signature_key: str) -> None:
@@ -132,15 +132,19 @@ class Interpreter:
         model_content: the model's bytes; give one of the two.
         experimental_delegates: must be empty; there are none for NumPy.
         num_threads: checked and otherwise ignored: one thread runs a single sample fastest here.
-        experimental_op_resolver_type: checked and otherwise ignored; results are those of the reference kernels.
-        experimental_preserve_all_tensors: give each tensor its own memory, so that every intermediate value can be
+        experimental_op_resolver_type: checked and otherwise ignored; results are those of the reference
+        kernels.
+        experimental_preserve_all_tensors: give each tensor its own memory, so that every intermediate value
+        can be
             read after invoke.
         experimental_disable_delegate_clustering: ignored, there are no delegates; likewise the next four.
         experimental_default_delegate_latest_features: ignored.
-        experimental_compress_quantization_zero_points: show one zero point in the details where all are the same.
+        experimental_compress_quantization_zero_points: show one zero point in the details where all are the
+        same.
         experimental_disable_delegate_node_fusion: ignored.
         experimental_force_delegate_node_profiling: ignored.
-        runtime: whose results to give: `"tflite"` (LiteRT's `BUILTIN_REF`) or `"tflm"` (TFLite Micro's reference
+        runtime: whose results to give: `"tflite"` (LiteRT's `BUILTIN_REF`) or `"tflm"` (TFLite Micro's
+        reference
             kernels).
 
     Raises:
@@ -189,7 +193,8 @@ class Interpreter:
         }
         self._views: weakref.WeakSet[_TensorMemory] = weakref.WeakSet()
 
-    # --- running ---------------------------------------------------------------------------------------------------
+    # --- running
+    # ---------------------------------------------------------------------------------------------------
 
     def allocate_tensors(self) -> None:
         """Prepare the operators and give every tensor its memory. Does nothing if nothing changed since.
@@ -257,8 +262,8 @@ class Interpreter:
     def __call__(self, *inputs: ArrayLike) -> Array | tuple[Array, ...]:
         """Run the model on these inputs, in the order of `get_input_details`, and return its output or outputs.
 
-        Allocates, and resizes inputs, as needed. Arrays must have the inputs' element types; plain Python numbers
-        and lists are converted to them where no value changes.
+        Allocates, and resizes inputs, as needed. Arrays must have the inputs' element types; plain Python
+        numbers and lists are converted to them where no value changes.
 
         Returns:
             The output array, or a tuple of them if the model has several.
@@ -287,7 +292,8 @@ class Interpreter:
         """
         self._graph.reset_variables()
 
-    # --- tensors ---------------------------------------------------------------------------------------------------
+    # --- tensors
+    # ---------------------------------------------------------------------------------------------------
 
     def set_tensor(self, tensor_index: int, value: ArrayLike) -> None:
         """Copy an array into a tensor; element type and shape must be the tensor's.
@@ -321,8 +327,8 @@ class Interpreter:
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> Array:
         """A copy of a tensor's value.
 
-        Intermediate tensors share memory with others: their values are only there to be read after invoke under
-        `experimental_preserve_all_tensors`.
+        Intermediate tensors share memory with others: their values are only there to be read after invoke
+        under `experimental_preserve_all_tensors`.
 
         Raises:
             TensorError: there is no such tensor, or it has no memory yet.
@@ -339,7 +345,8 @@ class Interpreter:
         """A function that returns a writable view of a tensor's memory, without a copy.
 
         Hold the function, not the arrays it returns: while one of them (or a slice of it) lives, `invoke`,
-        `allocate_tensors` and `resize_tensor_input` raise `StateError`. Views of constant tensors are read-only.
+        `allocate_tensors` and `resize_tensor_input` raise `StateError`. Views of constant tensors are read-
+        only.
         """
 
         def view() -> Array:
@@ -370,14 +377,15 @@ class Interpreter:
         if self._views:
             raise StateError(_HELD_VIEWS)
 
-    # --- what the model is -----------------------------------------------------------------------------------------
+    # --- what the model is
+    # -----------------------------------------------------------------------------------------
 
     def get_input_details(self) -> list[dict[str, Any]]:
         """The detail dict of each input of the main subgraph.
 
-        Each has `name`, `index`, `shape` and `shape_signature` (int32 arrays; −1 in the latter: any size), `dtype`,
-        `quantization` (scale, zero point of a per-tensor quantization), `quantization_parameters` (`scales`,
-        `zero_points`, `quantized_dimension`, `block_size`) and `sparsity_parameters`.
+        Each has `name`, `index`, `shape` and `shape_signature` (int32 arrays; −1 in the latter: any size),
+        `dtype`, `quantization` (scale, zero point of a per-tensor quantization), `quantization_parameters`
+        (`scales`, `zero_points`, `quantized_dimension`, `block_size`) and `sparsity_parameters`.
         """
         return [self._get_tensor_details(t.index, 0) for t in self._graph.subgraphs[0].inputs]
 
@@ -509,7 +517,7 @@ def _as_input(value: ArrayLike, tensor: RuntimeTensor) -> NDArray[Any]:
     array = np.asarray(value)
     if isinstance(value, np.ndarray | np.generic) or tensor.type is TensorType.STRING:
         return array
-    converted = array.astype(tensor.dtype)
+    converted: NDArray[Any] = array.astype(tensor.dtype)
     if tensor.dtype.kind != "f" and not np.array_equal(converted, array):
         raise TensorError(f"{tensor}: the values given do not fit its element type; quantize them first")
     return converted

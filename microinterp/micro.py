@@ -28,9 +28,11 @@ class Interpreter:
 
     Args:
         model_data: the model's bytes.
-        custom_op_registerers: names of C++ functions in the original; only checked here, since microinterp finds
+        custom_op_registerers: names of C++ functions in the original; only checked here, since microinterp
+        finds
             the custom operators it knows by itself.
-        arena_size: size of the tensor arena in bytes; None for ten times the model's size, as in the original.
+        arena_size: size of the tensor arena in bytes; None for ten times the model's size, as in the
+        original.
         intrepreter_config: see `InterpreterConfig` (spelled as in the original).
         alt_decompression_memory_size: accepted for compatibility.
 

@@ -1,6 +1,7 @@
 """The one place that says how the runtimes differ whose results we reproduce.
 
-Each field of `Runtime` is one measured difference; operators read the field and never ask for the runtime's name.
+Each field of `Runtime` is one measured difference; operators read the field and never ask for the runtime's
+name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ class Runtime:
     name: RuntimeName
     #: Graph inputs keep their values through invoke (TFLM's planner may reuse their memory).
     preserves_inputs: bool
-    #: All subgraphs are prepared at once and share one arena and one plan, rather than each when it is first needed.
+    #: All subgraphs are prepared at once and share one arena and one plan, rather than each when it is first
+    #: needed.
     plans_all_subgraphs_together: bool
     #: A plan in the model's metadata decides over the planner.
     honours_offline_plans: bool
@@ -26,7 +28,8 @@ class Runtime:
     checks_quantization: bool
     #: How an integer FULLY_CONNECTED requantizes: one double multiplication, or gemmlowp's fixed point.
     fully_connected_requantizes_in_double: bool
-    #: Per-tensor multipliers are products of float32 scales, rounded to float32 (LiteRT), or exact doubles (TFLM).
+    #: Per-tensor multipliers are products of float32 scales, rounded to float32 (LiteRT), or exact doubles
+    #: (TFLM).
     multiplies_scales_in_float32: bool
 
 

@@ -11,9 +11,9 @@ from .plan import Buffer, Plan, align_up
 def plan_greedy(buffers: Sequence[Buffer]) -> Plan:
     """Place the buffers, in the list's order where sizes tie as TFLM's sort leaves them.
 
-    Buffers with an offline offset are put there blindly, first and in order; the others go by descending size,
-    of equal sizes the later one first. Each looks at the buffers placed so far whose lives meet its own, by
-    ascending offset, and takes the first gap that fits.
+    Buffers with an offline offset are put there blindly, first and in order; the others go by descending
+    size, of equal sizes the later one first. Each looks at the buffers placed so far whose lives meet its
+    own, by ascending offset, and takes the first gap that fits.
     """
     offsets = [0] * len(buffers)
     # (offset, order of placing, end, first use, last use): sorts as TFLM's offset-ordered list does

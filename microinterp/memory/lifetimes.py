@@ -33,7 +33,8 @@ class Lifetimes:
     Args:
         model: the model.
         root: the subgraph that is invoked.
-        follow_calls: whether called subgraphs share the clock (TFLM has one plan for all) or are planned alone.
+        follow_calls: whether called subgraphs share the clock (TFLM has one plan for all) or are planned
+        alone.
     """
 
     def __init__(self, model: Model, root: int = 0, *, follow_calls: bool = True) -> None:
