@@ -6,8 +6,11 @@ name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from .model.ir import TensorType as T
 
 RuntimeName = Literal["tflite", "tflm"]
 
@@ -31,7 +34,63 @@ class Runtime:
     #: Per-tensor multipliers are products of float32 scales, rounded to float32 (LiteRT), or exact doubles
     #: (TFLM).
     multiplies_scales_in_float32: bool
+    #: An operator may learn the shape of its output at invoke; else what decides the shape must be constant.
+    has_dynamic_tensors: bool
+    #: Most inputs of a CONCATENATION, and most dimensions of each (None: any number).
+    most_concatenated_inputs: int | None
+    most_concatenated_dimensions: int | None
+    #: PACK and UNPACK refuse inputs and outputs that are quantized differently.
+    packs_need_equal_quantization: bool
+    #: Most dimensions of the input of a STRIDED_SLICE (None: any number).
+    most_sliced_dimensions: int | None
+    #: STRIDED_SLICE knows ellipses, new axes, offsets and fewer specs than dimensions; else it ignores the options
+    #: and takes one spec per dimension.
+    strided_slice_expands_specs: bool
+    #: Element types of the indices of GATHER and GATHER_ND.
+    index_types: tuple[T, ...]
+    #: GATHER_ND refuses an index that leaves its own dimension; else only one that leaves the whole tensor.
+    gather_nd_checks_each_index: bool
+    #: A resource variable has memory, filled with its zero point, from the preparation of its first ASSIGN_VARIABLE
+    #: on, and is read as bytes; else it is what was last assigned, with type and shape.
+    allocates_resources_at_prepare: bool
+    #: CALL_ONCE runs its subgraph once, however many operators name it; else once per operator.
+    calls_once_per_subgraph: bool
+    #: Element types that each operator accepts as its data, for operators whose types differ by runtime.
+    element_types: Mapping[str, tuple[T, ...]] = field(hash=False)
 
+
+_ONE_BYTE = (T.INT8, T.UINT8, T.BOOL, T.FLOAT8_E4M3FN, T.FLOAT8_E5M2)
+_TWO_BYTES = (T.INT16, T.UINT16, T.FLOAT16, T.BFLOAT16)
+_FOUR_BYTES = (T.FLOAT32, T.INT32, T.UINT32)
+_EIGHT_BYTES = (T.INT64, T.UINT64, T.FLOAT64, T.COMPLEX64)
+_SPLIT = (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64)
+_GATHER_ND = (*_SPLIT, T.FLOAT16, T.BFLOAT16, T.BOOL, T.STRING)
+
+_LITERT_ELEMENT_TYPES = {
+    "CONCATENATION": (*_SPLIT, T.UINT32, T.FLOAT16, T.BFLOAT16, T.BOOL, T.INT4),
+    "GATHER": (*_GATHER_ND, T.INT4),
+    "GATHER_ND": _GATHER_ND,
+    "PACK": (*_SPLIT, T.UINT32),
+    "RESIZE_BILINEAR": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
+    "RESIZE_NEAREST_NEIGHBOR": (*_ONE_BYTE, *_TWO_BYTES, *_FOUR_BYTES),
+    "SPLIT": _SPLIT,
+    "SPLIT_V": _SPLIT,
+    "STRIDED_SLICE": (*_ONE_BYTE, *_TWO_BYTES, *_FOUR_BYTES, *_EIGHT_BYTES, T.STRING),
+    "UNPACK": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.FLOAT16, T.BFLOAT16, T.BOOL),
+}
+
+_TFLM_ELEMENT_TYPES = {
+    "CONCATENATION": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64, T.BOOL),
+    "GATHER": (T.FLOAT32, T.INT8),
+    "GATHER_ND": (T.FLOAT32, T.INT8),
+    "PACK": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
+    "RESIZE_BILINEAR": (T.FLOAT32, T.INT8),
+    "RESIZE_NEAREST_NEIGHBOR": (T.FLOAT32, T.INT8, T.INT16),
+    "SPLIT": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
+    "SPLIT_V": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
+    "STRIDED_SLICE": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.BOOL),
+    "UNPACK": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
+}
 
 TFLITE = Runtime(
     name="tflite",
@@ -41,6 +100,17 @@ TFLITE = Runtime(
     checks_quantization=True,
     fully_connected_requantizes_in_double=True,
     multiplies_scales_in_float32=True,
+    has_dynamic_tensors=True,
+    most_concatenated_inputs=None,
+    most_concatenated_dimensions=None,
+    packs_need_equal_quantization=True,
+    most_sliced_dimensions=None,
+    strided_slice_expands_specs=True,
+    index_types=(T.INT16, T.INT32, T.INT64),
+    gather_nd_checks_each_index=True,
+    allocates_resources_at_prepare=False,
+    calls_once_per_subgraph=True,
+    element_types=_LITERT_ELEMENT_TYPES,
 )
 
 TFLM = Runtime(
@@ -51,6 +121,17 @@ TFLM = Runtime(
     checks_quantization=False,
     fully_connected_requantizes_in_double=False,
     multiplies_scales_in_float32=False,
+    has_dynamic_tensors=False,
+    most_concatenated_inputs=10,
+    most_concatenated_dimensions=6,
+    packs_need_equal_quantization=False,
+    most_sliced_dimensions=4,
+    strided_slice_expands_specs=False,
+    index_types=(T.INT32,),
+    gather_nd_checks_each_index=False,
+    allocates_resources_at_prepare=True,
+    calls_once_per_subgraph=False,
+    element_types=_TFLM_ELEMENT_TYPES,
 )
 
 RUNTIMES: dict[RuntimeName, Runtime] = {"tflite": TFLITE, "tflm": TFLM}
