@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFormatError
+from .damage import Damage
 from .ir import NUMPY_TYPES, Array, Model, Tensor, TensorType
 
 # Bits per element of the types narrower than a byte, and whether they are signed.
 PACKED_TYPES = {TensorType.INT4: (4, True), TensorType.UINT4: (4, False), TensorType.INT2: (2, True)}
 
-# Types whose values have no bytes of their own in the file.
+# Types whose values are not in the file, whatever their buffer says.
 _OPAQUE_TYPES = (TensorType.RESOURCE, TensorType.VARIANT)
+
+_BYTES_PER_STRING = 48  # a Python object each
 
 
 def constant_values(model: Model, tensor: Tensor) -> Array | None:
@@ -25,17 +28,25 @@ def constant_values(model: Model, tensor: Tensor) -> Array | None:
     tensor are damaged.
     """
     buffer = constant_buffer(model, tensor)
-    if buffer is None or tensor.type in _OPAQUE_TYPES:
+    if buffer is None:
         return None
-    values = _stored_values(tensor, buffer)
+    try:
+        values = _values(tensor, buffer)
+    except Damage as damage:
+        raise ModelFormatError(f"tensor {tensor.name!r}: {damage}") from None
     values.flags.writeable = False
     return values
 
 
 def constant_buffer(model: Model, tensor: Tensor) -> NDArray[np.uint8] | None:
-    """The bytes of a constant tensor as they are stored, or None if the tensor is not constant."""
+    """The bytes of a constant tensor as they are stored, or None if the tensor is not constant.
+
+    A variable is not constant even if it names a buffer: TFLite Micro overlooks it, LiteRT refuses it.
+    """
     buffer = model.buffers[tensor.buffer] if tensor.buffer else None
-    if buffer is None or (buffer.size == 0 and math.prod(tensor.shape or ()) != 0):
+    if buffer is None or tensor.is_variable or tensor.type in _OPAQUE_TYPES:
+        return None
+    if buffer.size == 0 and 0 not in (tensor.shape or ()):
         return None
     return buffer
 
@@ -48,26 +59,43 @@ def stored_size(element_type: TensorType, count: int) -> int:
     return count * NUMPY_TYPES[element_type].itemsize
 
 
-def _stored_values(tensor: Tensor, buffer: NDArray[np.uint8]) -> Array:
+def _capacity(element_type: TensorType, size: int) -> int:
+    """How many elements that many bytes of the file hold."""
+    if element_type in PACKED_TYPES:
+        bits, _ = PACKED_TYPES[element_type]
+        return size * 8 // bits
+    return size // NUMPY_TYPES[element_type].itemsize
+
+
+def unpacked_size(tensor: Tensor, count: int) -> int:
+    """How many bytes of memory a constant tensor of `count` elements takes that are not the file's own."""
+    if tensor.type == TensorType.STRING:
+        return count * _BYTES_PER_STRING
+    if tensor.sparsity is not None or tensor.type in PACKED_TYPES or tensor.type == TensorType.BOOL:
+        return count * NUMPY_TYPES[TensorType(tensor.type)].itemsize
+    return 0
+
+
+def _values(tensor: Tensor, buffer: NDArray[np.uint8]) -> Array:
     shape = tensor.shape or ()
     if tensor.type not in NUMPY_TYPES:
-        raise ModelFormatError(f"tensor {tensor.name!r} has element type {tensor.type}, which is not known")
+        raise Damage(f"its element type {tensor.type} is newer than this schema")
     element_type = TensorType(tensor.type)
     if element_type == TensorType.STRING:
-        return unpack_strings(buffer, math.prod(shape)).reshape(shape)
+        return _unpack_strings(buffer, math.prod(shape)).reshape(shape)
     if tensor.sparsity is not None:
         from .sparsity import densify
 
-        return densify(tensor, lambda count: _elements(element_type, buffer, count))
+        return densify(tensor, _elements(element_type, buffer, _capacity(element_type, buffer.size)))
     return _elements(element_type, buffer, math.prod(shape)).reshape(shape)
 
 
 def _elements(element_type: TensorType, buffer: NDArray[np.uint8], count: int) -> Array:
     """The first `count` elements in the buffer."""
     if stored_size(element_type, count) > buffer.size:
-        raise ModelFormatError(
-            f"a constant of {count} × {element_type.name} takes {stored_size(element_type, count)} bytes, "
-            f"but its buffer has {buffer.size}"
+        raise Damage(
+            f"{count} × {element_type.name} take {stored_size(element_type, count)} bytes, "
+            f"but its buffer {buffer.size}"
         )
     if element_type in PACKED_TYPES:
         return _unpack(buffer, count, *PACKED_TYPES[element_type])
@@ -87,18 +115,18 @@ def _unpack(buffer: NDArray[np.uint8], count: int, bits: int, signed: bool) -> A
     return elements.reshape(-1)[:count]
 
 
-def unpack_strings(buffer: NDArray[np.uint8], count: int) -> NDArray[np.object_]:
+def _unpack_strings(buffer: NDArray[np.uint8], count: int) -> NDArray[np.object_]:
     """TFLite's strings: their number, where each starts and the last ends, then their bytes, as an array."""
     if buffer.size < 4:
-        raise ModelFormatError("a string constant is shorter than its own header")
+        raise Damage("its strings are shorter than their own header")
     stored = int(np.frombuffer(buffer, "<i4", 1)[0])
     if stored != count:
-        raise ModelFormatError(f"a string constant holds {stored} strings, but its shape needs {count}")
+        raise Damage(f"it holds {stored} strings, but its shape needs {count}")
     if buffer.size < 4 * (count + 2):
-        raise ModelFormatError("a string constant is shorter than its own header")
+        raise Damage("its strings are shorter than their own header")
     ends = np.frombuffer(buffer, "<i4", count + 1, 4).astype(np.int64)
     if ends[0] < 4 * (count + 2) or ends[-1] > buffer.size or (np.diff(ends) < 0).any():
-        raise ModelFormatError("a string constant has offsets that lead out of its buffer")
+        raise Damage("its strings have offsets that lead out of their buffer")
     data = buffer.tobytes()
     strings = np.empty(count, object)
     for i in range(count):

@@ -1,8 +1,8 @@
 """A bounds-checked walker over the tables of a FlatBuffer whose schema is data.
 
 It reads one table at a time; what a table refers to comes back as its place in the file, for the caller to
-read on. No offset is followed without a check, and the total work is bounded by the size of the file, whatever
-its offsets say.
+read on. No offset is followed without a check, and the size of the file bounds the total work, whatever its
+offsets say.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .damage import Damage
 from .schema import ENUMS, UNIONS, fields
 
 _U32 = struct.Struct("<I")
@@ -21,18 +22,6 @@ _U16 = struct.Struct("<H")
 
 # Tables, strings and vectors may be shared, but a file in which they are read over and over is not honest.
 _SHARING_LIMIT = 4
-
-
-class Damage(Exception):  # noqa: N818 - caught in the package, it never reaches a user by this name
-    """What is wrong, and the places it was found in, innermost first."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.places: list[str] = []
-
-    def __str__(self) -> str:
-        return ": ".join(filter(None, (", ".join(reversed(self.places)), self.message)))
 
 
 class _Plan(NamedTuple):

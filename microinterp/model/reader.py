@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFormatError
 from .checks import check_model
-from .flatbuffer import Damage, FlatBuffer
+from .damage import Damage, Place
+from .flatbuffer import FlatBuffer
 from .ir import (
     Metadata,
     Model,
@@ -25,7 +27,6 @@ from .ir import (
 from .schema import (
     CUSTOM,
     ENUMS,
-    OPERATOR_NAMES,
     default_options,
     fields,
     operator_name,
@@ -163,7 +164,7 @@ class _Reader:
             variant_tensors=self._each_or_none(
                 table["variant_tensors"],
                 "variant tensor",
-                lambda position: self._content("VariantSubType", position),
+                partial(self._content, "VariantSubType"),
             ),
             external_buffer=table["external_buffer"],
         )
@@ -186,11 +187,8 @@ class _Reader:
         if index >= len(self.codes):
             raise Damage(f"its opcode_index is {index}, but the model has {len(self.codes)} operator codes")
         code = self.codes[index]
-        try:
+        with Place(operator_name(code)):
             return self._operator_of(code, table)
-        except Damage as damage:
-            damage.places.append(operator_name(code))
-            raise
 
     def _operator_of(self, code: OperatorCode, table: dict[str, Any]) -> Operator:
         custom_options = self.file.bytes(table["custom_options"])
@@ -236,10 +234,7 @@ class _Reader:
                 enum = ENUMS.get(field.type)
                 table[field.name] = numbers if enum is None else _enumerated(enum, numbers)
             elif field.is_vector:
-                element = field.type
-                table[field.name] = self._each(
-                    value, field.name, lambda position, element=element: self._content(element, position)
-                )
+                table[field.name] = self._each(value, field.name, partial(self._content, field.type))
             elif isinstance(value, tuple):
                 table[field.name] = value[0], self._content(*value)
         return MappingProxyType(table)

@@ -33,7 +33,7 @@ def write_model(model: Model) -> bytes:
 
 
 class _Writer:
-    """Writes tables, given as mappings or as the model's dataclasses, whose fields have the schema's names."""
+    """Writes tables, given as mappings or as the model's dataclasses, by the schema's names."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
