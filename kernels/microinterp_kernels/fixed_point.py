@@ -80,16 +80,22 @@ def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift:
     x, shift = np.asarray(x, np.int64), np.asarray(shift, np.int64)
     left = np.clip(shift, 0, 31)  # more is undefined in C
     shifted = wrap_int32(x << left)
-    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), np.maximum(-shift, 0))
+    return rounding_divide_by_pot(
+        saturating_rounding_doubling_high_mul(shifted, multiplier), np.maximum(-shift, 0)
+    )
 
 
 def multiply_int64_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Int64s:
-    """TFLite's `MultiplyByQuantizedMultiplier` of int64 accumulators (16x8 kernels): a 15-bit multiplier, one rounding."""
+    """TFLite's `MultiplyByQuantizedMultiplier` of int64 accumulators (16x8): 15-bit multipliers, rounded once."""
     x, shift = np.asarray(x, np.int64), np.asarray(shift, np.int64)
-    multiplier = np.asarray(multiplier, np.int64)
-    reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
     total_shift = 15 - shift
-    return wrap_int32((x * reduced + (np.int64(1) << (total_shift - 1))) >> total_shift)
+    return wrap_int32((x * reduce_multiplier(multiplier) + (np.int64(1) << (total_shift - 1))) >> total_shift)
+
+
+def reduce_multiplier(multiplier: ArrayLike) -> Int64s:
+    """A 31-bit quantized multiplier rounded to 15 bits, as TFLite does where accumulators are int64."""
+    multiplier = np.asarray(multiplier, np.int64)
+    return np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, np.int64(0x7FFF))
 
 
 @overload
