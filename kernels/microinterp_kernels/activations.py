@@ -9,14 +9,22 @@ The int16 functions take some twenty NumPy calls: whoever calls them often wraps
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Container
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import gemmlowp
-from .fixed_point import Int64s, wrap_int32
-from .libm import Float32s, expf, tanhf
+from .fixed_point import (
+    Int64s,
+    c_round,
+    clip_to,
+    multiply_by_quantized_multiplier,
+    rounding_divide_by_pot,
+    wrap_int32,
+)
+from .libm import Float32s, expf, logf, round_half_away, tanhf
 
 _LOGISTIC_IS_1 = np.float32(16.619047164916992188)  # above this
 _LOGISTIC_IS_EXP = np.float32(-9)  # below this
@@ -29,6 +37,13 @@ def logistic_float32(x: Float32s) -> Float32s:
     exp = expf(np.where(is_exp, x, -x))
     y = np.where(is_exp, exp, np.float32(1) / (np.float32(1) + exp))
     return np.where(x > _LOGISTIC_IS_1, np.float32(1), y)
+
+
+@np.errstate(all="ignore")
+def plain_logistic_float32(x: Float32s) -> Float32s:
+    """1 / (1 + e^−x) of a float32 array, without short cuts: what LiteRT's 8-bit tables hold."""
+    y: Float32s = np.float32(1) / (np.float32(1) + expf(-x))
+    return y
 
 
 def tanh_float32(x: Float32s) -> Float32s:
@@ -53,6 +68,33 @@ def _sigmoid_table() -> Int64s:
     return np.array([entry(i) for i in range(255)] + [65535], np.int64)
 
 
+def checked_log2(x: float) -> tuple[int, bool]:
+    """The nearest power of two of a positive float32, and whether x is one but for 0.07 % (TFLite's `CheckedLog2`)."""
+    two, one = np.array([x, 2], np.float32), np.float32(1)
+    log, log_of_2 = logf(two)
+    log2 = log * (one / log_of_2)
+    rounded = round_half_away(log2)
+    return int(rounded), bool(abs(log2 - rounded) < np.float32(1e-3))
+
+
+def int16_multiplier(input_scale: float, power_of_two_shifts: Container[int]) -> tuple[int, int]:
+    """(multiplier, shift) for `logistic_int16` and `tanh_int16`.
+
+    An input scale of 2^(s − 12) becomes exactly (3 · 2^s, 0) if s is one of `power_of_two_shifts` (TFLite: 0 for
+    logistic, 0 and 1 for tanh); any other is cut to 14 or 15 bits. ValueError for a scale that is not finite.
+    """
+    if not 0 <= input_scale < math.inf:
+        raise ValueError(f"no multiplier for an input scale of {input_scale}")
+    if input_scale > 0:
+        log2, is_power_of_two = checked_log2(input_scale)
+        if is_power_of_two and log2 + 12 in power_of_two_shifts:
+            return 3 << (log2 + 12), 0
+    multiplier, shift = input_scale * 4096.0 * 3.0, 0
+    while multiplier <= 32767.0 / 2.0 and shift <= 30:
+        multiplier, shift = multiplier * 2.0, shift + 1
+    return math.trunc(multiplier), shift
+
+
 def _interpolated_sigmoid(
     x: NDArray[np.int16], multiplier: int, shift: int, fractional_bits: int, saturated: int
 ) -> tuple[Int64s, NDArray[np.bool_]]:
@@ -71,7 +113,7 @@ def _interpolated_sigmoid(
 def logistic_int16(x: NDArray[np.int16], multiplier: int, shift: int) -> NDArray[np.int16]:
     """Logistic function of an int16 array by interpolation in a table of 256, with 15 fractional bits.
 
-    The input scale is multiplier / 2^shift / 12288; for one of 2^−12 that is (3, 0).
+    The input scale is multiplier / 2^shift / 12288; see `int16_multiplier`.
     """
     y, is_positive = _interpolated_sigmoid(x, multiplier, shift, 9, 0x7FFF << 10)
     return (np.where(is_positive, y + (1 << 9), (1 << 25) - y + (1 << 9) - 1) >> 10).astype(np.int16)
@@ -85,6 +127,45 @@ def tanh_int16(x: NDArray[np.int16], multiplier: int, shift: int) -> NDArray[np.
     y, is_positive = _interpolated_sigmoid(x, multiplier, shift, 8, 0xFFFF << 8)
     y = y - (1 << 23)
     return (np.where(is_positive, y + (1 << 7), -y + (1 << 7) - 1) >> 8).astype(np.int16)
+
+
+def _fixed_point_int8(
+    x: NDArray[np.int8], input_scale: float, input_zero_point: int, function: Callable[[Int64s], Int64s]
+) -> NDArray[np.int8]:
+    """A fixed-point function of 4 integer bits on int8, which is −128 or 127 beyond their range."""
+    fraction, shift = math.frexp(input_scale * 2.0 ** (31 - _INTEGER_BITS))
+    radius = math.floor((2**_INTEGER_BITS - 1) * 2.0 ** (31 - _INTEGER_BITS - shift))
+    centered = x.astype(np.int64) - input_zero_point
+    scaled = multiply_by_quantized_multiplier(
+        np.where(np.abs(centered) < radius, centered, 0), c_round(fraction * 2**31), shift
+    )
+    y = clip_to(function(scaled), np.int8)
+    y[centered >= radius] = 127
+    y[centered <= -radius] = -128
+    return y
+
+
+_INTEGER_BITS = 4
+
+
+def logistic_int8(x: NDArray[np.int8], input_scale: float, input_zero_point: int) -> NDArray[np.int8]:
+    """Logistic function of an int8 array in gemmlowp's fixed point; the result has scale 1/256, zero point −128."""
+    return _fixed_point_int8(
+        x,
+        input_scale,
+        input_zero_point,
+        lambda v: rounding_divide_by_pot(gemmlowp.logistic(v, _INTEGER_BITS), 31 - 8) - 128,
+    )
+
+
+def tanh_int8(x: NDArray[np.int8], input_scale: float, input_zero_point: int) -> NDArray[np.int8]:
+    """tanh of an int8 array in gemmlowp's fixed point; the result has scale 1/128, zero point 0."""
+    return _fixed_point_int8(
+        x,
+        input_scale,
+        input_zero_point,
+        lambda v: rounding_divide_by_pot(gemmlowp.tanh(v, _INTEGER_BITS), 31 - 7),
+    )
 
 
 def logistic_fixed_point_int16(x: NDArray[np.int16], integer_bits: int = 3) -> NDArray[np.int16]:

@@ -182,4 +182,5 @@ def tanhf(x: Float32s) -> Float32s:
     is_large = size >= _ONE
     t = _expm1_in_range(np.where(is_large, _TWO, -_TWO) * size)
     result = np.where(is_large, _ONE - _TWO / (t + _TWO), -t / (t + _TWO))
-    return np.copysign(result, x)
+    y: Float32s = np.copysign(result, x)
+    return y

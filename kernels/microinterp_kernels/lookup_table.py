@@ -1,9 +1,9 @@
-"""Unary functions of few possible inputs, computed once for all of them."""
+"""Unary functions of integers as tables, computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from .fixed_point import clip_to
 from .libm import Float32s, round_half_away
 
+_Float = TypeVar("_Float", np.float32, np.float64)
 _UNSIGNED: dict[int, type[np.unsignedinteger[Any]]] = {1: np.uint8, 2: np.uint16}
 
 
@@ -33,7 +34,7 @@ class LookupTable:
 
 def lookup_table_8bit(
     function: Callable[[Float32s], Float32s],
-    input_type: type[np.int8] | type[np.uint8],
+    input_type: DTypeLike,
     input_scale: float,
     input_zero_point: int,
     output_scale: float,
@@ -44,7 +45,7 @@ def lookup_table_8bit(
     Dequantizes, applies the function and quantizes, all in float32: round(function(x) · (1 / output_scale)) +
     output_zero_point, halves away from zero, saturating. What is no number or leaves int32 becomes the least.
     """
-    limits = np.iinfo(input_type)
+    limits = np.iinfo(np.dtype(input_type))
 
     def requantized(q: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(all="ignore"):
@@ -55,3 +56,43 @@ def lookup_table_8bit(
         return clip_to(y, input_type)
 
     return LookupTable(requantized, input_type)
+
+
+_STEPS = 512
+
+
+def interpolation_table_int16(
+    function: Callable[[NDArray[_Float]], NDArray[_Float]],
+    input_range: tuple[_Float, _Float],
+    output_range: tuple[_Float, _Float],
+) -> NDArray[np.int16]:
+    """513 values of a function for `interpolate_int16`, at equal steps over `input_range` (TFLite's `LUTPopulate`).
+
+    The ranges are the real numbers that −32768 and 32767 stand for, on either side; the computation is done in
+    their type, float32 or float64. Each value but the last is shifted by half the error that a line to the next
+    would make in the middle.
+    """
+    start, stop = input_range
+    dtype = np.dtype(start.dtype).type
+    two = dtype(2)
+    step = (stop - start) / dtype(_STEPS)
+    scale = dtype(65536) / (output_range[1] - output_range[0])
+    points = start + np.arange(_STEPS + 1).astype(dtype) * step
+    points[-1] = stop
+    steps = start + np.arange(1, _STEPS + 1).astype(dtype) * step
+    with np.errstate(all="ignore"):
+        values = function(points)
+        samples = round_half_away(values * scale)
+        interpolated = round_half_away((function(steps) * scale + samples[:-1]) / two)
+        middle = round_half_away(function(points[:-1] + step / two) * scale)
+        samples[:-1] -= round_half_away((interpolated - middle) / two)
+    return clip_to(samples, np.int16)
+
+
+def interpolate_int16(x: NDArray[np.int16], table: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The function in an interpolation table at each element of an int16 array (TFLite's `LUTLookup`)."""
+    index = (x >> 7) + np.int16(256)
+    base = table[index]
+    slope = table[index + np.int16(1)] - base  # wraps, as int16
+    delta: NDArray[np.int16] = ((slope.astype(np.int32) * (x & np.int16(0x7F)) + 64) >> 7).astype(np.int16)
+    return base + delta

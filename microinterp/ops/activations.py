@@ -1,0 +1,162 @@
+"""LOGISTIC, SOFTMAX and TANH."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from microinterp_kernels import activations as kernels
+from microinterp_kernels.lookup_table import LookupTable, lookup_table_8bit
+from microinterp_kernels.softmax import Softmax8Bit, SoftmaxInt16, softmax_float32
+
+from ..model.ir import Array, TensorType
+from .node import Invocation, Node, RuntimeTensor
+
+_Kernel = Callable[[Array], Array]
+
+
+def _invocation(kernel: _Kernel, x: RuntimeTensor, output: RuntimeTensor) -> Invocation:
+    """The invocation that stores what a kernel returns."""
+
+    def invoke(x: Array, output: Array) -> None:
+        output[...] = kernel(x)
+
+    return Invocation(invoke, (x, output), kernel)
+
+
+def prepare_logistic(node: Node) -> Invocation:
+    """LOGISTIC: float32, int8, int16, and uint8 where the runtime has it."""
+    x, output = _require_unary(node)
+    if x.type is TensorType.FLOAT32:
+        return _invocation(kernels.logistic_float32, x, output)
+    runtime = node.runtime
+    if x.type is TensorType.INT16:
+        scale = 1 / 32768
+        _require_int16_quantization(node, x, output)
+        multiplier, shift = _int16_multiplier(node, x, (0,))
+        kernel = LookupTable(partial(kernels.logistic_int16, multiplier=multiplier, shift=shift), np.int16)
+    elif runtime.tabulates_activations_in_float:
+        scale = 1 / 256
+        kernel = _float_table(x, output, kernels.plain_logistic_float32)
+    else:
+        node.require(output.zero_point == -128, f"{output} must have zero point -128")
+        kernel = _fixed_point_table(node, x, kernels.logistic_int8)
+    if runtime.logistic_checks_output_scale:
+        node.require(output.scale == scale, f"{output} must have scale {scale}, not {output.scale}")
+    return _invocation(kernel, x, output)
+
+
+def prepare_tanh(node: Node) -> Invocation:
+    """TANH: float32, int8, int16, and uint8 where the runtime has it."""
+    x, output = _require_unary(node)
+    if x.type is TensorType.FLOAT32:
+        return _invocation(kernels.tanh_float32, x, output)
+    if x.type is TensorType.INT16:
+        _require_int16_quantization(node, x, output)
+        multiplier, shift = _int16_multiplier(node, x, (0, 1))
+        kernel = LookupTable(partial(kernels.tanh_int16, multiplier=multiplier, shift=shift), np.int16)
+    elif node.runtime.tabulates_activations_in_float:
+        kernel = _float_table(x, output, kernels.tanh_float32)
+    else:
+        kernel = _fixed_point_table(node, x, kernels.tanh_int8)
+    return _invocation(kernel, x, output)
+
+
+def _require_unary(node: Node) -> tuple[RuntimeTensor, RuntimeTensor]:
+    """The one input and the one output, of the same element type and now of the same shape."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    node.require_type(x, *node.runtime.element_types[node.name])
+    node.require_type(output, x.type)
+    output.shape = x.shape
+    return x, output
+
+
+def _require_int16_quantization(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> None:
+    """Refuse zero points, and an output scale other than 2^-15."""
+    node.require(x.zero_point == 0 == output.zero_point, f"{x} and {output} must have zero point 0")
+    node.require(
+        output.scale > 0 and kernels.checked_log2(output.scale) == (-15, True),
+        f"{output} must have scale 1/32768, not {output.scale}",
+    )
+
+
+def _int16_multiplier(node: Node, x: RuntimeTensor, power_of_two_shifts: tuple[int, ...]) -> tuple[int, int]:
+    try:
+        return kernels.int16_multiplier(x.scale, power_of_two_shifts)
+    except ValueError as error:
+        node.fail(str(error))
+
+
+def _float_table(x: RuntimeTensor, output: RuntimeTensor, function: _Kernel) -> LookupTable:
+    return lookup_table_8bit(function, x.dtype, x.scale, x.zero_point, output.scale, output.zero_point)
+
+
+def _fixed_point_table(node: Node, x: RuntimeTensor, function: Callable[..., Array]) -> LookupTable:
+    node.require(np.isfinite(x.scale) and x.scale >= 0, f"{x} has no valid scale: {x.scale}")
+    return LookupTable(partial(function, input_scale=x.scale, input_zero_point=x.zero_point), np.int8)
+
+
+_SOFTMAX_OUTPUTS = {
+    TensorType.FLOAT32: (TensorType.FLOAT32,),
+    TensorType.INT8: (TensorType.INT8, TensorType.INT16),
+    TensorType.UINT8: (TensorType.UINT8, TensorType.INT16),
+    TensorType.INT16: (TensorType.INT16,),
+}
+
+
+def prepare_softmax(node: Node) -> Invocation:
+    """SOFTMAX: float32, int8 to int8 or int16, int16; and uint8 to uint8 or int16 where the runtime has it."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    node.require(len(x.shape) >= 1, f"{x} needs at least one dimension")
+    node.require_type(x, *node.runtime.element_types[node.name])
+    node.require_type(output, *_SOFTMAX_OUTPUTS[x.type])
+    _require_softmax_quantization(node, x, output)
+    output.shape = x.shape
+    if x.size == 0:
+        return Invocation(_compute_nothing, ())
+    return _invocation(_softmax_kernel(node, x, output), x, output)
+
+
+def _compute_nothing() -> None:
+    """The softmax of nothing."""
+
+
+def _softmax_kernel(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> _Kernel:
+    beta, runtime = node.options["beta"], node.runtime
+    if x.type is TensorType.FLOAT32:
+        return partial(softmax_float32, beta=beta)
+    try:
+        if x.type is not TensorType.INT16:
+            return Softmax8Bit(beta, x.scale, output.dtype)
+        scaled_beta = beta * x.scale
+        if runtime.multiplies_scales_in_float32:
+            scaled_beta = float(np.float32(scaled_beta))  # the product of two float32 is exact in double
+        return SoftmaxInt16(scaled_beta, np.float64 if runtime.softmax_int16_uses_double else np.float32)
+    except ValueError as error:
+        node.fail(str(error))
+
+
+def _require_softmax_quantization(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> None:
+    """Refuse an output quantization other than the kernel's."""
+    runtime = node.runtime
+    tolerance = 0.001
+    match x.type, output.type:
+        case TensorType.INT8, TensorType.INT8:
+            zero_point, scale = -128, 1 / 256
+            tolerance = runtime.softmax_int8_scale_tolerance
+        case TensorType.INT8, TensorType.INT16 if runtime.softmax_checks_int8_to_int16:
+            zero_point, scale = -32768, 1 / 65536
+        case TensorType.INT16, TensorType.INT16:
+            node.require(x.zero_point == 0, f"{x} must have zero point 0")
+            zero_point, scale = 0, 1 / 32768
+        case _:
+            return
+    node.require(
+        output.zero_point == zero_point
+        and abs(np.float32(output.scale) - np.float32(scale)) <= np.float32(tolerance) * np.float32(scale),
+        f"{output} must have scale {scale} and zero point {zero_point}, not {output.scale} and {output.zero_point}",
+    )
