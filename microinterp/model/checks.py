@@ -72,7 +72,8 @@ def _check_tensor(model: Model, tensor: Tensor, tensors: int) -> int:
     element_type = TensorType(tensor.type)
     count = math.prod(shape)
     size = stored_size(element_type, count)
-    if size > _MOST_BYTES:
+    # NumPy wants the product of the other dimensions to be in range even where one is zero.
+    if math.prod(max(d, 1) for d in shape) * NUMPY_TYPES[element_type].itemsize > _MOST_BYTES:
         raise Damage(f"its shape {list(shape)} is too large")
     buffer = constant_buffer(model, tensor)
     if buffer is None:

@@ -31,6 +31,7 @@ def densify(tensor: Tensor, values: Array) -> Array:
     levels = _levels(tensor, shape)
     most_branches = max([len(values), *(len(level.segments) for level in levels)])
     flat: Indices = np.zeros(1, np.int64)
+    children: int | Indices
     for level in levels:
         if level.is_sparse:
             children, indices = level.sparse_children(len(flat))
