@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 Padding = Literal["SAME", "VALID"]
 Pair = tuple[int, int]
 
+MOST_PADDING = 2**15 - 1  #: TFLite keeps the padding in 16 bits: LiteRT refuses more, TFLM reads elsewhere
+
 
 class Windows(NamedTuple):
     """Windows over an image, each pair as (height, width): how many, and how much padding comes first.
@@ -21,7 +23,9 @@ class Windows(NamedTuple):
     padding: Pair
 
 
-def fit_windows(padding: Padding, image: Pair, window: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Windows:
+def fit_windows(
+    padding: Padding, image: Pair, window: Pair, stride: Pair, dilation: Pair = (1, 1)
+) -> Windows:
     """The windows over an image of `image` = (height, width) elements.
 
     Sizes that make no sense (a window or stride below one, a window that is larger than the image by more than a

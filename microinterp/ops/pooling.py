@@ -1,0 +1,72 @@
+"""AVERAGE_POOL_2D and MAX_POOL_2D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microinterp_kernels import pooling as kernels
+from microinterp_kernels.padding import MOST_PADDING, fit_windows
+
+from ..model.ir import TensorType
+from ..model.schema import Padding
+from .common import activation_range_float, activation_range_quantized
+from .node import Invocation, Node
+
+
+def prepare_average_pool_2d(node: Node) -> Invocation:
+    """AVERAGE_POOL_2D: float32, int8, int16, and uint8 where the runtime has it."""
+    return _prepare_pool(node, kernels.AveragePool2DFloat32, kernels.AveragePool2DInteger)
+
+
+def prepare_max_pool_2d(node: Node) -> Invocation:
+    """MAX_POOL_2D: float32, int8, int16, and uint8 where the runtime has it."""
+    return _prepare_pool(node, kernels.MaxPool2DFloat32, kernels.MaxPool2DInteger)
+
+
+def _prepare_pool(
+    node: Node,
+    float32: type[kernels.AveragePool2DFloat32 | kernels.MaxPool2DFloat32],
+    integer: type[kernels.AveragePool2DInteger | kernels.MaxPool2DInteger],
+) -> Invocation:
+    node.require_counts(1, 1)
+    image, output = node.input(0), node.output()
+    node.require_rank(image, 4)
+    node.require_type(image, *node.runtime.element_types[node.name])
+    node.require(output.type is image.type, f"{output} must have the element type of {image}")
+
+    options = node.options
+    stride = (options["stride_h"], options["stride_w"])
+    window = (options["filter_height"], options["filter_width"])
+    node.require(min(stride) > 0, f"strides must be positive, not {stride}")
+    node.require(options["padding"] in set(Padding), f"unknown padding {options['padding']}")
+    batches, height, width, channels = image.shape
+    windows = fit_windows(
+        "SAME" if options["padding"] == Padding.SAME else "VALID", (height, width), window, stride
+    )
+    node.require(max(windows.padding) <= MOST_PADDING, f"windows of {window} need too much padding")
+    output.shape = (batches, *windows.counts, channels)
+
+    quantized = image.type is not TensorType.FLOAT32
+    if quantized and node.runtime.pooling_checks_quantization:
+        node.require(
+            abs(np.float32(image.scale) - np.float32(output.scale)) <= 1e-6
+            and image.zero_point == output.zero_point,
+            f"{output} must be quantized like {image}",
+        )
+    shape, activation = (batches, height, width, channels), options["fused_activation_function"]
+    kernel: Any
+    if output.size == 0:
+        return Invocation(_compute_nothing, ())
+    if quantized:
+        low, high = activation_range_quantized(node, output, activation)
+        node.require(low <= high, f"{output} cannot represent the range of its activation")
+        kernel = integer(shape, windows, window, stride, low, high, image.dtype)
+    else:
+        kernel = float32(shape, windows, window, stride, *activation_range_float(activation))
+    return Invocation(kernel, (image, output), kernel)
+
+
+def _compute_nothing() -> None:
+    """Pool an image that no window fits: the output is empty."""
