@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import gemmlowp
 from .fixed_point import (
+    INT32_MIN,
     Int64s,
     c_round,
     clip_to,
@@ -68,30 +69,30 @@ def _sigmoid_table() -> Int64s:
     return np.array([entry(i) for i in range(255)] + [65535], np.int64)
 
 
-def checked_log2(x: float) -> tuple[int, bool]:
-    """The nearest power of two of a positive float32, and whether x is one but for 0.07 % (TFLite's `CheckedLog2`)."""
-    two, one = np.array([x, 2], np.float32), np.float32(1)
-    log, log_of_2 = logf(two)
-    log2 = log * (one / log_of_2)
+def checked_log2(x: float) -> int | None:
+    """The binary logarithm of a power of two, which a float32 may miss by 0.07 % (TFLite's `CheckedLog2`), or None."""
+    log, log_of_2 = logf(np.array([x, 2], np.float32))
+    log2 = log * (np.float32(1) / log_of_2)
     rounded = round_half_away(log2)
-    return int(rounded), bool(abs(log2 - rounded) < np.float32(1e-3))
+    return int(rounded) if np.isfinite(log2) and abs(log2 - rounded) < np.float32(1e-3) else None
 
 
 def int16_multiplier(input_scale: float, power_of_two_shifts: Container[int]) -> tuple[int, int]:
     """(multiplier, shift) for `logistic_int16` and `tanh_int16`.
 
     An input scale of 2^(s − 12) becomes exactly (3 · 2^s, 0) if s is one of `power_of_two_shifts` (TFLite: 0 for
-    logistic, 0 and 1 for tanh); any other is cut to 14 or 15 bits. ValueError for a scale that is not finite.
+    logistic, 0 and 1 for tanh); any other is cut to 14 or 15 bits.
     """
-    if not 0 <= input_scale < math.inf:
-        raise ValueError(f"no multiplier for an input scale of {input_scale}")
-    if input_scale > 0:
-        log2, is_power_of_two = checked_log2(input_scale)
-        if is_power_of_two and log2 + 12 in power_of_two_shifts:
-            return 3 << (log2 + 12), 0
+    log2 = checked_log2(input_scale)
+    if log2 is not None and log2 + 12 in power_of_two_shifts:
+        return 3 << (log2 + 12), 0
     multiplier, shift = input_scale * 4096.0 * 3.0, 0
     while multiplier <= 32767.0 / 2.0 and shift <= 30:
         multiplier, shift = multiplier * 2.0, shift + 1
+    if not abs(multiplier) < 2**31:
+        return INT32_MIN, shift  # x86's conversion
+    if abs(multiplier) < 1:
+        return INT32_MIN, 0  # the native kernels take 0 for a power of two: 3 << 31, which wraps
     return math.trunc(multiplier), shift
 
 

@@ -15,7 +15,9 @@ All functions take a float32 array of any shape and return a new one; they raise
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import wraps
 from typing import TypeVar
 
 import numpy as np
@@ -30,6 +32,27 @@ def round_half_away(x: NDArray[_Float]) -> NDArray[_Float]:
     """C's `roundf` and `round`: to the nearest whole number, halves away from zero. Takes float64 as well."""
     whole = np.trunc(x)
     return whole + np.copysign(np.abs(x - whole) >= 0.5, x).astype(x.dtype)
+
+
+_BLOCK = 16384
+
+
+def _elementwise(function: Callable[[Float32s], Float32s]) -> Callable[[Float32s], Float32s]:
+    """Make a function silent (C raises flags, not warnings), and fast on arrays that do not fit the cache."""
+
+    @wraps(function)
+    def in_blocks(x: Float32s) -> Float32s:
+        with np.errstate(all="ignore"):
+            if x.size <= _BLOCK:
+                return function(x)
+            flat = x.reshape(-1)
+            y = np.empty_like(flat)
+            for start in range(0, flat.size, _BLOCK):
+                block = slice(start, start + _BLOCK)
+                y[block] = function(flat[block])
+        return y.reshape(x.shape)
+
+    return in_blocks
 
 
 _EXP_STEPS = 32  # per power of two
@@ -48,7 +71,7 @@ _TO_INTEGER = 1.5 * 2.0**52
 _EXP_LOW, _EXP_HIGH = np.float32(-104), np.float32(89)
 
 
-@np.errstate(all="ignore")
+@_elementwise
 def expf(x: Float32s) -> Float32s:
     """e^x."""
     x64 = np.minimum(np.maximum(x, _EXP_LOW), _EXP_HIGH).astype(np.float64)
@@ -94,7 +117,7 @@ _LOG_C4, _LOG_C3, _LOG_C2 = map(
 )
 
 
-@np.errstate(all="ignore")
+@_elementwise
 def logf(x: Float32s) -> Float32s:
     """The natural logarithm: −inf of zero, NaN of negative numbers."""
     is_small = x < np.float32(2.0**-126)
@@ -167,7 +190,7 @@ def _expm1_in_range(x: Float32s) -> Float32s:
     return selected
 
 
-@np.errstate(all="ignore")
+@_elementwise
 def expm1f(x: Float32s) -> Float32s:
     """e^x − 1."""
     result = _expm1_in_range(np.minimum(np.maximum(x, _EXPM1_LOW), _EXPM1_HIGH))
@@ -175,7 +198,7 @@ def expm1f(x: Float32s) -> Float32s:
     return result
 
 
-@np.errstate(all="ignore")
+@_elementwise
 def tanhf(x: Float32s) -> Float32s:
     """The hyperbolic tangent."""
     size = np.minimum(np.abs(x), _TANH_HIGH)

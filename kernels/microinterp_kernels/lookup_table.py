@@ -43,16 +43,15 @@ def lookup_table_8bit(
     """A float32 function between two quantized 8-bit tensors of the same type (TFLite's `LUTPopulate`).
 
     Dequantizes, applies the function and quantizes, all in float32: round(function(x) · (1 / output_scale)) +
-    output_zero_point, halves away from zero, saturating. What is no number or leaves int32 becomes the least.
+    output_zero_point, halves away from zero, saturating. What is no number becomes 0.
     """
-    limits = np.iinfo(np.dtype(input_type))
 
     def requantized(q: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(all="ignore"):
             inverse_scale = np.float32(1) / np.float32(output_scale)
             x = np.float32(input_scale) * (q.astype(np.int32) - np.int32(input_zero_point)).astype(np.float32)
             y = round_half_away(function(x) * inverse_scale) + np.float32(output_zero_point)
-        y[~(np.abs(y) < 2.0**31)] = limits.min  # as x86 converts to int32
+        y[np.isnan(y)] = 0
         return clip_to(y, input_type)
 
     return LookupTable(requantized, input_type)
@@ -92,7 +91,7 @@ def interpolation_table_int16(
 def interpolate_int16(x: NDArray[np.int16], table: NDArray[np.int16]) -> NDArray[np.int16]:
     """The function in an interpolation table at each element of an int16 array (TFLite's `LUTLookup`)."""
     index = (x >> 7) + np.int16(256)
-    base = table[index]
+    base: NDArray[np.int16] = table[index]
     slope = table[index + np.int16(1)] - base  # wraps, as int16
     delta: NDArray[np.int16] = ((slope.astype(np.int32) * (x & np.int16(0x7F)) + 64) >> 7).astype(np.int16)
     return base + delta

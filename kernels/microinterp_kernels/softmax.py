@@ -78,10 +78,10 @@ class Softmax8Bit:
         # 1 / sum = scale · 2^(31 − bits)
         scale = one_over_one_plus_x_for_x_in_0_1((sums << (32 - bits)) - (1 << 31))
         exponent = bits - self._bits_below_exponent
-        y: NDArray[Any] = (self.exps.take(below) * scale + (1 << 30)) >> 31
-        y = (y + (1 << (exponent - 1))) >> exponent
-        y = np.minimum(y + self.low, self.high).astype(self.output_type)
-        return y
+        share = (self.exps.take(below) * scale + (1 << 30)) >> 31
+        y = (share + (1 << (exponent - 1))) >> exponent
+        saturated: NDArray[Any] = np.minimum(y + self.low, self.high).astype(self.output_type)
+        return saturated
 
 
 class SoftmaxInt16:

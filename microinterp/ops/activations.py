@@ -35,7 +35,7 @@ def prepare_logistic(node: Node) -> Invocation:
     if x.type is TensorType.INT16:
         scale = 1 / 32768
         _require_int16_quantization(node, x, output)
-        multiplier, shift = _int16_multiplier(node, x, (0,))
+        multiplier, shift = kernels.int16_multiplier(x.scale, (0,))
         kernel = LookupTable(partial(kernels.logistic_int16, multiplier=multiplier, shift=shift), np.int16)
     elif runtime.tabulates_activations_in_float:
         scale = 1 / 256
@@ -55,7 +55,7 @@ def prepare_tanh(node: Node) -> Invocation:
         return _invocation(kernels.tanh_float32, x, output)
     if x.type is TensorType.INT16:
         _require_int16_quantization(node, x, output)
-        multiplier, shift = _int16_multiplier(node, x, (0, 1))
+        multiplier, shift = kernels.int16_multiplier(x.scale, (0, 1))
         kernel = LookupTable(partial(kernels.tanh_int16, multiplier=multiplier, shift=shift), np.int16)
     elif node.runtime.tabulates_activations_in_float:
         kernel = _float_table(x, output, kernels.tanh_float32)
@@ -78,16 +78,9 @@ def _require_int16_quantization(node: Node, x: RuntimeTensor, output: RuntimeTen
     """Refuse zero points, and an output scale other than 2^-15."""
     node.require(x.zero_point == 0 == output.zero_point, f"{x} and {output} must have zero point 0")
     node.require(
-        output.scale > 0 and kernels.checked_log2(output.scale) == (-15, True),
+        kernels.checked_log2(output.scale) == -15,
         f"{output} must have scale 1/32768, not {output.scale}",
     )
-
-
-def _int16_multiplier(node: Node, x: RuntimeTensor, power_of_two_shifts: tuple[int, ...]) -> tuple[int, int]:
-    try:
-        return kernels.int16_multiplier(x.scale, power_of_two_shifts)
-    except ValueError as error:
-        node.fail(str(error))
 
 
 def _float_table(x: RuntimeTensor, output: RuntimeTensor, function: _Kernel) -> LookupTable:

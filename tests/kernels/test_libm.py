@@ -1,0 +1,165 @@
+"""The C library's functions against the machine's own C library where it is a glibc that computes the same."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from microinterp_kernels.libm import Float32s, expf, expm1f, logf, round_half_away, tanhf
+
+FUNCTIONS = {"expf": expf, "expm1f": expm1f, "logf": logf, "tanhf": tanhf}
+
+
+def native_function(name: str) -> Callable[[float], float]:
+    """A function of the machine's C library; skips the test where that is known or liable to compute another."""
+    library, version = platform.libc_ver()
+    if library != "glibc" or not (2, 28) <= tuple(int(part) for part in version.split(".")[:2]) <= (2, 40):
+        pytest.skip(f"compares with glibc 2.28 to 2.40; this is {library or 'another C library'} {version}")
+    if platform.machine() != "x86_64" or " fma " not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("glibc's expf for CPUs without FMA differs at two numbers, and other architectures were not tried")
+    function = getattr(ctypes.CDLL("libm.so.6"), name)
+    function.restype = ctypes.c_float
+    function.argtypes = (ctypes.c_float,)
+    result: Callable[[float], float] = function
+    return result
+
+
+def all_over(seed: int) -> NDArray[np.uint32]:
+    """Bits of floats: of each sign and exponent the ends and some between, and many of middling size."""
+    generator = np.random.default_rng(seed)
+    exponents = np.arange(512, dtype=np.uint32)[:, None] << 23
+    mantissas = generator.integers(0, 1 << 23, (512, 400), dtype=np.uint32)
+    mantissas[:, :4] = [0, 1, (1 << 23) - 1, 1 << 22]
+    middling = generator.uniform(-110, 110, 100_000).astype(np.float32).view(np.uint32)
+    bits = np.concatenate([(exponents | mantissas).ravel(), middling])
+    # a signaling NaN does not survive the way through ctypes
+    return np.where(np.isnan(bits.view(np.float32)), bits | (1 << 22), bits)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_equals_the_c_library(name: str) -> None:
+    native = native_function(name)
+    x = all_over(seed=len(name)).view(np.float32)
+    expected = np.array([native(v) for v in x.tolist()], np.float32)
+    actual = FUNCTIONS[name](x)
+    wrong = np.flatnonzero(actual.view(np.uint32) != expected.view(np.uint32))
+    assert wrong.size == 0, f"{name}({x[wrong[0]]!r}) is {expected[wrong[0]]!r}, not {actual[wrong[0]]!r}"
+
+
+# (x, bits of the result), from glibc 2.36 on x86-64 with FMA
+VECTORS = {
+    "expf": [
+        (0.0, 0x3F800000),
+        (-0.0, 0x3F800000),
+        (1.0, 0x402DF854),
+        (-1.0, 0x3EBC5AB2),
+        (0.5, 0x3FD3094C),
+        (32.564632415771484, 0x56FC9F1C),  # one less without FMA
+        (-63.09946060180664, 0x11FA2993),  # one less without FMA
+        (float.fromhex("0x1.62e42ep+6"), 0x7F7FFF84),
+        (float.fromhex("0x1.62e430p+6"), 0x7F800000),
+        (float.fromhex("-0x1.5d58a0p+6"), 0x7FFFE6),
+        (float.fromhex("-0x1.9fe368p+6"), 1),
+        (float.fromhex("-0x1.9fe36cp+6"), 0),
+        (float.fromhex("0x1p-149"), 0x3F800000),
+        (float("inf"), 0x7F800000),
+        (float("-inf"), 0),
+    ],
+    "logf": [
+        (1.0, 0),
+        (2.0, 0x3F317218),
+        (10.0, 0x40135D8E),
+        (0.5, 0xBF317218),
+        (float.fromhex("0x1p-149"), 0xC2CE8ED0),
+        (float.fromhex("0x1.fffffcp-127"), 0xC2AEAC50),
+        (float.fromhex("0x1.fffffep+127"), 0x42B17218),
+        (float.fromhex("0x1.666666p-1"), 0xBEB69E1A),
+        (float.fromhex("0x1.000002p+0"), 0x33FFFFFF),
+        (float.fromhex("0x1.fffffep-1"), 0xB3800000),
+        (0.0, 0xFF800000),
+        (-0.0, 0xFF800000),
+        (float("inf"), 0x7F800000),
+    ],
+    "expm1f": [
+        (0.0, 0),
+        (-0.0, 0x80000000),
+        (1.0, 0x3FDBF0A8),
+        (-1.0, 0xBF21D2A7),
+        (0.5, 0x3F261299),
+        (float.fromhex("0x1.5798eep-27"), 0x322BCC77),
+        (float.fromhex("0x1.62e430p-2"), 0x3ED413CD),
+        (float.fromhex("0x1.0a2b22p+0"), 0x3FEA09E4),
+        (float.fromhex("0x1.0a2b24p+0"), 0x3FEA09E6),
+        (float.fromhex("-0x1.0a2b24p+0"), 0xBF257D86),
+        (float.fromhex("-0x1.2b708ap+4"), 0xBF800000),
+        (40.0, 0x5C51106A),
+        (float.fromhex("0x1.62e42ep+6"), 0x7F7FFF84),
+        (float.fromhex("0x1.62e430p+6"), 0x7F800000),
+        (float("inf"), 0x7F800000),
+        (float("-inf"), 0xBF800000),
+    ],
+    "tanhf": [
+        (0.0, 0),
+        (-0.0, 0x80000000),
+        (1.0, 0x3F42F7D6),
+        (-1.0, 0xBF42F7D6),
+        (0.5, 0x3EEC9A9F),
+        (float.fromhex("0x1.79ca10p-67"), 0x1E3CE508),
+        (float.fromhex("0x1.99999ap-4"), 0x3DCC1EBC),
+        (float.fromhex("0x1.fffffep-1"), 0x3F42F7D5),
+        (9.0, 0x3F7FFFFF),
+        (22.0, 0x3F800000),
+        (float.fromhex("0x1p-149"), 1),
+        (float("inf"), 0x3F800000),
+        (float("-inf"), 0xBF800000),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_equals_recorded_results(name: str) -> None:
+    x, bits = zip(*VECTORS[name], strict=True)
+    actual = FUNCTIONS[name](np.array(x, np.float32)).view(np.uint32)
+    assert [hex(b) for b in actual] == [hex(b) for b in bits]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_is_silent_and_keeps_nan(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(FUNCTIONS[name](np.array([np.nan, -np.nan], np.float32))).all()
+
+
+def test_the_logarithm_of_a_negative_number_is_nan() -> None:
+    assert np.isnan(logf(np.array([-1e-45, -1.0, -np.inf], np.float32))).all()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (40_000,), (7, 3001)])
+def test_any_shape_gives_the_same_as_its_elements(name: str, shape: tuple[int, ...]) -> None:
+    x: Float32s = np.asarray(np.random.default_rng(1).uniform(-3, 3, shape), np.float32)
+    y = FUNCTIONS[name](x)
+    assert np.shape(y) == shape
+    assert y.dtype == np.float32
+    some = x.reshape(-1)[-5:]
+    assert np.asarray(y).reshape(-1)[-5:].tobytes() == FUNCTIONS[name](some).tobytes()
+
+
+def test_a_view_with_strides() -> None:
+    x = np.random.default_rng(2).uniform(-3, 3, (300, 200)).astype(np.float32)
+    assert expf(x[::2, ::-3]).tobytes() == expf(np.ascontiguousarray(x[::2, ::-3])).tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_round_half_away(dtype: type[np.float32] | type[np.float64]) -> None:
+    x = [0.5, -0.5, 1.5, 2.5, -2.5, 0.49999997, -0.49999997, 0.0, 8388609.0, 2.0**60, -np.inf, np.inf]
+    rounded = [1, -1, 2, 3, -3, 0, -0.0, 0, 8388609, 2.0**60, -np.inf, np.inf]
+    assert round_half_away(np.array(x, dtype)).tobytes() == np.array(rounded, dtype).tobytes()
+    assert np.isnan(round_half_away(np.array([np.nan], dtype))).all()
