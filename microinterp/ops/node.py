@@ -126,11 +126,16 @@ class SubgraphRunner(Protocol):
 
 @dataclass(slots=True)
 class Resources:
-    """State shared by all subgraphs of one interpreter: the resource variables, by (container, shared name)."""
+    """State shared by all subgraphs of one interpreter: the resource variables."""
 
+    #: The numbers of the variables, by container and shared name.
     ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    #: The values by number; bare bytes in a runtime with `allocates_resources_at_prepare`.
     values: dict[int, Array] = field(default_factory=dict)
-    called_once: set[int] = field(default_factory=set)
+    #: The numbers in the tensors that are known to be handles once they are prepared.
+    handles: dict[RuntimeTensor, int] = field(default_factory=dict)
+    #: What CALL_ONCE has done: indices of subgraphs, or operators (see `Runtime.calls_once_per_subgraph`).
+    called_once: set[object] = field(default_factory=set)
     #: What TFLM fills each byte of a variable with at reset: the zero point of what was first assigned.
     default_bytes: dict[int, int] = field(default_factory=dict)
 

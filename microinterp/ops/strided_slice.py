@@ -1,0 +1,177 @@
+"""STRIDED_SLICE: what Python's `x[begin:end:stride, ..., None, i]` selects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from types import EllipsisType
+
+import numpy as np
+
+from ..errors import InvokeError
+from ..model.ir import Array, TensorType
+from .node import Invocation, Node
+from .shapes import Shape, decide, require_data_type, require_static
+
+_MOST_SPECS = 31  # the bits of a mask
+_INT32_MIN = -(2**31)
+
+# An axis of the input with the new axes among them that is not the place of a spec.
+_WHOLE, _NEW = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The options; bit i of a mask is for the i-th spec, a spec being begin, end and stride."""
+
+    begin_mask: int
+    end_mask: int
+    ellipsis_mask: int
+    new_axis_mask: int
+    shrink_axis_mask: int
+    offset: bool
+
+    def places(self, rank: int, specs: int) -> list[int]:
+        """For each axis of the input and each new one, in order: the number of its spec, `_WHOLE` or `_NEW`."""
+        known = (1 << specs) - 1
+        ellipsis = self.ellipsis_mask & known
+        new = self.new_axis_mask & known & ~ellipsis
+        if ellipsis & (ellipsis - 1):
+            raise InvokeError("there is more than one ellipsis")
+        axes = rank + new.bit_count()
+        places: list[int] = []
+        for i in range(specs):
+            if ellipsis >> i & 1:
+                # NB an ellipsis always takes an axis, even where the other specs leave none for it
+                places += [_WHOLE] * max(1, 1 + axes - specs)
+            else:
+                places.append(_NEW if new >> i & 1 else i)
+        places = (places + [_WHOLE] * axes)[:axes]
+        if places.count(_NEW) != new.bit_count():
+            raise InvokeError("an ellipsis that stands for no axis cannot be followed by a new axis")
+        return places
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a STRIDED_SLICE selects: `slices` of the input in the shape `source`, which has the new axes.
+
+    The slices end with an ellipsis, so that one element is still an array. `shape` is the output's, without the
+    axes that are shrunk. `count` elements are selected; it is less than the output has where an index to shrink
+    to, or an offset, is out of range.
+    """
+
+    source: Shape
+    slices: tuple[slice | EllipsisType, ...]
+    shape: Shape
+    count: int
+
+    def copy(self, x: Array, output: Array) -> None:
+        """Copy what is selected."""
+        output[...] = x.reshape(self.source)[self.slices].reshape(self.shape)
+
+    def copy_part(self, x: Array, output: Array) -> None:
+        """Copy what is selected to the front, and leave the rest of the output as it is, as natively."""
+        output.reshape(-1)[: self.count] = x.reshape(self.source)[self.slices].reshape(-1)
+
+
+def prepare_strided_slice(node: Node) -> Invocation:
+    """STRIDED_SLICE of all element types and ranks that the runtime has, with specs known at prepare or not."""
+    node.require_counts(4, 1)
+    x, *specs = (node.input(i) for i in range(4))
+    begin, end, strides = specs
+    output = node.output()
+    require_data_type(node, x, output)
+    if node.runtime.most_sliced_dimensions is not None:
+        node.require_rank(x, 0, node.runtime.most_sliced_dimensions)
+    for spec in specs:
+        node.require_type(spec, TensorType.INT32)
+        node.require_rank(spec, 1)
+    node.require(
+        begin.size == end.size <= strides.size, f"{begin}, {end} and {strides} must have the same size"
+    )
+    node.require(begin.size <= _MOST_SPECS, f"{begin} must have at most {_MOST_SPECS} elements")
+    options = {name: node.options[name] for name in Masks.__slots__}
+    if not node.runtime.strided_slice_expands_specs:
+        node.require(begin.size >= len(x.shape), f"{begin} must have an element for each dimension of {x}")
+        options |= {"ellipsis_mask": 0, "new_axis_mask": 0, "offset": False}
+    masks = Masks(**options)
+    if not require_static(node, *specs):
+        return Invocation(partial(_copy_dynamically, masks), (x, *specs), masks, dynamic=(output,))
+    selection = decide(node, select, x.shape, masks, *(_numbers(spec.constant) for spec in specs))
+    output.shape = selection.shape
+    if not node.runtime.strided_slice_expands_specs:
+        node.require(
+            output.definition.shape in {output.shape, None},
+            f"selects {list(output.shape)} of {x}, but {output} has another shape in the model",
+        )
+    complete = selection.count == output.size
+    return Invocation(selection.copy if complete else selection.copy_part, (x, output), selection)
+
+
+def select(
+    shape: Shape, masks: Masks, begin: Sequence[int], end: Sequence[int], strides: Sequence[int]
+) -> Selection:
+    """What is selected of a tensor of `shape`; raises InvokeError where LiteRT refuses, or would write too much."""
+    source, slices, output_shape, count = [], [], [], 1
+    sizes = iter(shape)
+    for axis, place in enumerate(masks.places(len(shape), len(begin))):
+        size = 1 if place == _NEW else next(sizes)
+        stride = strides[place] if place >= 0 else 1
+        if stride in {0, _INT32_MIN}:
+            raise InvokeError(f"the stride of spec {place} is {stride}")
+        selected = range(size)
+        if place >= 0:
+            start, stop = _bounds(masks, place, size, begin[place], end[place], stride)
+            selected = range(start, stop, stride)
+        source.append(size)
+        slices.append(_as_slice(selected))
+        count *= len(selected)
+        if place >= 0 and masks.shrink_axis_mask >> place & 1:
+            continue
+        if masks.offset:  # the output has the size that was asked for, not what is there
+            if axis >= len(end):
+                raise InvokeError("with offsets there must be a spec for each axis")
+            output_shape.append(len(range(0, end[axis], stride)))
+        else:
+            output_shape.append(len(selected))
+    if count > prod(output_shape):
+        raise InvokeError(f"offsets {list(end)} select more elements than the output has, {output_shape}")
+    return Selection(tuple(source), (*slices, ...), tuple(output_shape), count)
+
+
+def _bounds(masks: Masks, i: int, size: int, begin: int, end: int, stride: int) -> tuple[int, int]:
+    """Where the i-th spec starts and stops, −1 being before the first."""
+    first, last = (0, size) if stride > 0 else (size - 1, -1)
+    low, high = min(first, last), max(first, last)
+
+    def clamp(index: int) -> int:
+        return min(max(index + size if index < 0 else index, low), high)
+
+    start = first if masks.begin_mask >> i & 1 else clamp(begin)
+    if masks.shrink_axis_mask >> i & 1:
+        return start, start + (start < size)
+    if masks.end_mask >> i & 1:
+        return start, last
+    return start, clamp(end + start if masks.offset else end)
+
+
+def _as_slice(indices: range) -> slice:
+    if not indices:
+        return slice(0, 0)
+    # as a slice's end, −1 would be the last element rather than the one before the first
+    return slice(indices.start, indices.stop if indices.stop >= 0 else None, indices.step)
+
+
+def _numbers(values: Array | None) -> list[int]:
+    assert values is not None
+    return [int(v) for v in values]
+
+
+def _copy_dynamically(masks: Masks, x: Array, *specs: Array) -> Array:
+    selection = select(x.shape, masks, *(_numbers(spec) for spec in specs))
+    output = np.zeros(selection.shape, x.dtype)
+    selection.copy_part(x, output)
+    return output
