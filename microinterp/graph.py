@@ -95,6 +95,10 @@ class PreparedSubgraph:
         invocation = prepare(node)
         for tensor in invocation.dynamic:
             tensor.dynamic = True
+        if not self._graph.runtime.has_dynamic_tensors:
+            for tensor in node.outputs:
+                # TFLM takes a size of 0 for one that is not known yet; the shape (0,) once meant a scalar
+                node.require(0 not in tensor.shape or tensor.shape == (0,), f"{tensor} is empty")
         return invocation
 
     def planned_tensors(self) -> Iterable[RuntimeTensor]:
@@ -153,10 +157,10 @@ class PreparedSubgraph:
 
 
 def _bind(invocation: Invocation) -> Step:
-    """An invocation as a call without arguments."""
+    """An invocation as a call without arguments. The arrays of dynamic tensors and of strings are new each time."""
     if invocation.dynamic:
         return partial(_run_dynamic, invocation)
-    if any(t is not None and t.dynamic for t in invocation.arguments):
+    if any(t is not None and (t.dynamic or t.type is TensorType.STRING) for t in invocation.arguments):
         return lambda: invocation.function(*_arrays(invocation))
     return partial(invocation.function, *_arrays(invocation))
 
