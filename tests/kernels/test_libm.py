@@ -23,7 +23,9 @@ def native_function(name: str) -> Callable[[float], float]:
     if library != "glibc" or not (2, 28) <= tuple(int(part) for part in version.split(".")[:2]) <= (2, 40):
         pytest.skip(f"compares with glibc 2.28 to 2.40; this is {library or 'another C library'} {version}")
     if platform.machine() != "x86_64" or " fma " not in Path("/proc/cpuinfo").read_text():
-        pytest.skip("glibc's expf for CPUs without FMA differs at two numbers, and other architectures were not tried")
+        pytest.skip(
+            "glibc's expf for CPUs without FMA differs at two numbers, and other architectures were not tried"
+        )
     function = getattr(ctypes.CDLL("libm.so.6"), name)
     function.restype = ctypes.c_float
     function.argtypes = (ctypes.c_float,)
@@ -157,9 +159,9 @@ def test_a_view_with_strides() -> None:
     assert expf(x[::2, ::-3]).tobytes() == expf(np.ascontiguousarray(x[::2, ::-3])).tobytes()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_round_half_away(dtype: type[np.float32] | type[np.float64]) -> None:
+def test_round_half_away() -> None:
     x = [0.5, -0.5, 1.5, 2.5, -2.5, 0.49999997, -0.49999997, 0.0, 8388609.0, 2.0**60, -np.inf, np.inf]
     rounded = [1, -1, 2, 3, -3, 0, -0.0, 0, 8388609, 2.0**60, -np.inf, np.inf]
-    assert round_half_away(np.array(x, dtype)).tobytes() == np.array(rounded, dtype).tobytes()
-    assert np.isnan(round_half_away(np.array([np.nan], dtype))).all()
+    assert round_half_away(np.array(x, np.float32)).tobytes() == np.array(rounded, np.float32).tobytes()
+    assert round_half_away(np.array(x, np.float64)).tobytes() == np.array(rounded, np.float64).tobytes()
+    assert np.isnan(round_half_away(np.array([np.nan], np.float32))).all()

@@ -35,13 +35,17 @@ def test_an_8_bit_table_rounds_halves_away_and_saturates() -> None:
 
 
 def test_what_is_no_number_becomes_zero_in_an_8_bit_table() -> None:
-    table = lookup_table_8bit(lambda x: np.where(x > 0, np.inf, np.nan).astype(np.float32), np.int8, 1.0, 0, 1.0, 5)
+    table = lookup_table_8bit(
+        lambda x: np.where(x > 0, np.inf, np.nan).astype(np.float32), np.int8, 1.0, 0, 1.0, 5
+    )
     assert table(np.array([-3, 3], np.int8)).tolist() == [0, 127]
 
 
 def test_interpolation_is_exact_for_a_straight_line() -> None:
     line = interpolation_table_int16(
-        lambda x: x / np.float64(2), (np.float64(-32768), np.float64(32768)), (np.float64(-32768), np.float64(32768))
+        lambda x: x / np.float64(2),
+        (np.float64(-32768), np.float64(32768)),
+        (np.float64(-32768), np.float64(32768)),
     )
     x = np.arange(-32768, 32768).astype(np.int16)
     # (slope · offset + 64) >> 7 rounds halves up

@@ -1,0 +1,340 @@
+"""LOGISTIC, SOFTMAX and TANH against the native runtimes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from microinterp.errors import PrepareError
+from microinterp.model.ir import NUMPY_TYPES, TensorType
+from tests.oracles import RUNTIME_NAMES, OracleCrashed, RuntimeName, available, run_oracle
+from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
+
+Array = np.ndarray[Any, Any]
+
+TYPES = {
+    "tflite": (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16),
+    "tflm": (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16),
+}
+# (operator, element type) → scale and zero point of the output
+OUTPUTS = {
+    ("LOGISTIC", TensorType.INT8): (1 / 256, -128),
+    ("LOGISTIC", TensorType.UINT8): (1 / 256, 0),
+    ("LOGISTIC", TensorType.INT16): (1 / 32768, 0),
+    ("TANH", TensorType.INT8): (1 / 128, 0),
+    ("TANH", TensorType.UINT8): (1 / 128, 128),
+    ("TANH", TensorType.INT16): (1 / 32768, 0),
+}
+UNARY_CASES = [
+    (operator, runtime, type)
+    for operator in ("LOGISTIC", "TANH")
+    for runtime in RUNTIME_NAMES
+    for type in TYPES[runtime]
+]
+SOFTMAX_CASES = [
+    (runtime, type, output_type)
+    for runtime in RUNTIME_NAMES
+    for type in TYPES[runtime]
+    for output_type in {
+        TensorType.FLOAT32: [TensorType.FLOAT32],
+        TensorType.INT8: [TensorType.INT8, TensorType.INT16],
+        TensorType.UINT8: [TensorType.UINT8, TensorType.INT16],
+        TensorType.INT16: [TensorType.INT16],
+    }[type]
+]
+
+SPECIAL_FLOATS = [
+    *(0.0, 1e-45, 1e-40, 2.0**-126, 3.4028235e38, np.inf, np.nan),
+    # the short cuts of LOGISTIC, the ends of expf and tanhf
+    *(16.619047, 16.619049, 9.0, 8.999999, 88.72283, 88.72284, 87.336, 103.97208, 104.0, 22.0, 21.999998),
+]
+
+
+def floats(shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
+    """Any floats, NaNs of both signs among them."""
+    some = st.sampled_from([np.float32(sign) * np.float32(v) for v in SPECIAL_FLOATS for sign in (1, -1)])
+    return hnp.arrays(
+        np.float32, shape, elements=st.one_of(some, st.floats(-20, 20, width=32), st.floats(width=32))
+    )
+
+
+@st.composite
+def integers(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType) -> Array:
+    """Integers of the whole range, or close to each other."""
+    limits = np.iinfo(NUMPY_TYPES[type])
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    spread = draw(st.sampled_from([1, 20, limits.max - limits.min]))
+    middle = draw(st.sampled_from([limits.min, 0, limits.max]))
+    return np.clip(middle + rng.integers(-spread, spread + 1, shape), limits.min, limits.max).astype(
+        limits.dtype
+    )
+
+
+def values(shape: tuple[int, ...], type: TensorType) -> st.SearchStrategy[Array]:
+    return floats(shape) if type is TensorType.FLOAT32 else integers(shape, type)
+
+
+def scales(least_exponent: float, largest_exponent: float) -> st.SearchStrategy[float]:
+    """Scales of these powers of two, and some that almost are one (TFLite forgives 0.07 %)."""
+    powers = st.floats(least_exponent, largest_exponent).map(lambda e: 2.0**e)
+    whole_powers = st.integers(int(least_exponent), int(largest_exponent)).map(lambda e: 2.0**e)
+    pot_scales = st.builds(lambda e, d: 2.0**e * (1 + d), st.integers(-14, -9), st.floats(-1.5e-3, 1.5e-3))
+    return st.one_of(powers, whole_powers, pot_scales).map(lambda s: float(np.float32(s)))
+
+
+def zero_points(type: TensorType) -> st.SearchStrategy[int]:
+    if type is TensorType.INT16:
+        return st.just(0)
+    limits = np.iinfo(NUMPY_TYPES[type])
+    return st.one_of(st.sampled_from([limits.min, 0, limits.max]), st.integers(limits.min, limits.max))
+
+
+# Beyond these TFLM's int8 kernels compute 1 << shift with a shift below 0 or above 63, which C++ leaves undefined.
+LEAST_EXPONENT, LARGEST_EXPONENT = -28, 35
+
+
+@st.composite
+def unary_problems(
+    draw: st.DrawFn, operator: str, runtime: RuntimeName, type: TensorType
+) -> tuple[bytes, list[list[Array]]]:
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=6, max_side=5))
+    x, y = TensorSpec(shape, type), TensorSpec(shape, type)
+    if type is not TensorType.FLOAT32:
+        scale, zero_point = OUTPUTS[operator, type]
+        if operator == "TANH" and type is not TensorType.INT16:
+            # LiteRT's table takes any output; TFLM has a fixed one, whatever the tensor says
+            scale, zero_point = draw(st.one_of(st.just(scale), scales(-12, 2))), draw(zero_points(type))
+        elif type is not TensorType.INT16 and runtime == "tflite":
+            zero_point = draw(zero_points(type))
+        elif type is TensorType.INT16 and not (operator == "LOGISTIC" and runtime == "tflite"):
+            scale = draw(st.floats(scale * 0.9995, scale * 1.0005))
+        x = TensorSpec(shape, type, draw(scales(LEAST_EXPONENT, LARGEST_EXPONENT)), draw(zero_points(type)))
+        y = TensorSpec(shape, type, scale, zero_point)
+    model = single_op_model(operator, [x], [y])
+    return model, [[draw(values(shape, type))] for _ in range(draw(st.integers(1, 2)))]
+
+
+@pytest.mark.parametrize(("operator", "runtime", "type"), UNARY_CASES)
+@given(data=st.data())
+def test_logistic_and_tanh_as_native(
+    data: st.DataObject, operator: str, runtime: RuntimeName, type: TensorType
+) -> None:
+    model, invokes = data.draw(unary_problems(operator, runtime, type))
+    assert check_against_oracle(model, invokes, runtime)
+
+
+@pytest.mark.parametrize(
+    "scale", [0.0, 2.0**-50, 2.0**-12, 2.0**-11, 2.0**-10, 0.0007, 0.02, 0.1, 30.0, 1e6, 1e30]
+)
+@pytest.mark.parametrize(
+    ("operator", "runtime", "type"), [c for c in UNARY_CASES if c[2] is not TensorType.FLOAT32]
+)
+def test_logistic_and_tanh_of_every_integer(
+    operator: str, runtime: RuntimeName, type: TensorType, scale: float
+) -> None:
+    if type is TensorType.INT8 and runtime == "tflm" and scale in (2.0**-50, 1e30):
+        return  # shifts beyond what C++ defines, see LEAST_EXPONENT
+    limits = np.iinfo(NUMPY_TYPES[type])
+    x = np.arange(limits.min, limits.max + 1).astype(limits.dtype)
+    output = TensorSpec(x.shape, type, *OUTPUTS[operator, type])
+    model = single_op_model(operator, [TensorSpec(x.shape, type, scale, 0)], [output])
+    assert check_against_oracle(model, [[x]], runtime)
+
+
+@pytest.mark.parametrize(
+    ("type", "output_scale"),
+    [
+        (TensorType.INT8, 0.0),
+        (TensorType.INT8, 1e-40),
+        (TensorType.INT8, np.nan),
+        # below 5e-10 LiteRT's uint8 table converts floats beyond int32 to it, which C++ leaves undefined
+        (TensorType.UINT8, 1e-9),
+        (TensorType.UINT8, np.nan),
+    ],
+)
+def test_tables_of_absurd_outputs(type: TensorType, output_scale: float) -> None:
+    x = np.arange(256).astype(NUMPY_TYPES[type])
+    output = TensorSpec(x.shape, type, output_scale, 5)
+    model = single_op_model("TANH", [TensorSpec(x.shape, type, 0.1, 3)], [output])
+    assert check_against_oracle(model, [[x]], "tflite")
+
+
+@pytest.mark.parametrize(("operator", "type"), OUTPUTS)
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@given(data=st.data())
+def test_logistic_and_tanh_refuse_as_native(
+    data: st.DataObject, runtime: RuntimeName, operator: str, type: TensorType
+) -> None:
+    scale, zero_point = OUTPUTS[operator, type]
+    output_scale = scale * data.draw(
+        st.sampled_from([1.0, 1 + 2.0**-23, 0.9994, 0.9992, 1.0006, 1.0008, 0.5, 2.0])
+    )
+    output_zero_point = data.draw(st.sampled_from([zero_point, zero_point + 1, 100]))
+    input_zero_point = data.draw(st.sampled_from([0, 1]))
+    model = single_op_model(
+        operator,
+        [TensorSpec((2, 3), type, 0.001, input_zero_point)],
+        [TensorSpec((2, 3), type, output_scale, output_zero_point)],
+    )
+    check_against_oracle(model, [[data.draw(integers((2, 3), type))]], runtime)
+
+
+@st.composite
+def softmax_problems(
+    draw: st.DrawFn, runtime: RuntimeName, type: TensorType, output_type: TensorType
+) -> tuple[bytes, list[list[Array]]]:
+    depth = draw(st.one_of(st.integers(1, 8), st.sampled_from([31, 100, 256, 257, 500])))
+    most = 2 if depth > 8 else 4
+    shape = (*draw(hnp.array_shapes(min_dims=0, max_dims=most, max_side=3)), depth)
+    beta = draw(st.one_of(st.just(1.0), st.floats(2.0**-6, 2.0**6)))
+    x, y = TensorSpec(shape, type), TensorSpec(shape, output_type)
+    if type is not TensorType.FLOAT32:
+        # 8 bits: both runtimes abort if beta · scale is not above 2^-26 (test_tiny_scales_abort).
+        # int16: above 2^31 · 10 / 65535 they shift an int32 by 32 and more, which C++ leaves undefined.
+        scale = draw(scales(-19, 12))
+        x = TensorSpec(shape, type, scale, draw(zero_points(type)))
+        y = TensorSpec(shape, output_type, *softmax_output(type, output_type))
+    model = single_op_model("SOFTMAX", [x], [y], {"beta": beta})
+    return model, [[draw(values(shape, type))] for _ in range(draw(st.integers(1, 2)))]
+
+
+def softmax_output(type: TensorType, output_type: TensorType) -> tuple[float, int]:
+    if type is TensorType.INT16:
+        return 1 / 32768, 0
+    limits = np.iinfo(NUMPY_TYPES[output_type])
+    return 2.0**-limits.bits, limits.min
+
+
+@pytest.mark.parametrize(("runtime", "type", "output_type"), SOFTMAX_CASES)
+@given(data=st.data())
+def test_softmax_as_native(
+    data: st.DataObject, runtime: RuntimeName, type: TensorType, output_type: TensorType
+) -> None:
+    model, invokes = data.draw(softmax_problems(runtime, type, output_type))
+    assert check_against_oracle(model, invokes, runtime)
+
+
+@pytest.mark.parametrize(("runtime", "type", "output_type"), SOFTMAX_CASES)
+def test_softmax_of_a_thousand_classes(
+    runtime: RuntimeName, type: TensorType, output_type: TensorType
+) -> None:
+    rng = np.random.default_rng(7)
+    x = rng.normal(0, 30, (2, 1001)).clip(-120, 120)
+    if type is TensorType.FLOAT32:
+        model = single_op_model(
+            "SOFTMAX", [TensorSpec(x.shape, type)], [TensorSpec(x.shape, type)], {"beta": 1.0}
+        )
+    else:
+        output = TensorSpec(x.shape, output_type, *softmax_output(type, output_type))
+        model = single_op_model("SOFTMAX", [TensorSpec(x.shape, type, 0.07, 0)], [output], {"beta": 1.0})
+        x = x + 128 if type is TensorType.UINT8 else x
+    assert check_against_oracle(model, [[x.astype(NUMPY_TYPES[type])]], runtime)
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize("depth", [511, 512, 4096, 8191])
+def test_softmax_of_many_equal_numbers(runtime: RuntimeName, depth: int) -> None:
+    # into int8 the runtimes abort where the sum comes to 512 (test_large_sums_abort)
+    x = np.full((1, depth), 3, np.int8)
+    for type in (TensorType.INT8, TensorType.INT16)[depth >= 512 :]:
+        output = TensorSpec(x.shape, type, *softmax_output(TensorType.INT8, type))
+        model = single_op_model(
+            "SOFTMAX", [TensorSpec(x.shape, TensorType.INT8, 0.1, 0)], [output], {"beta": 1.0}
+        )
+        assert check_against_oracle(model, [[x]], runtime)
+
+
+def assert_aborts(model: bytes, x: Array, runtime: RuntimeName) -> None:
+    missing = available(runtime)
+    if missing is not None:
+        pytest.skip(missing)
+    with pytest.raises(OracleCrashed, match="signal 6"):
+        run_oracle(runtime, model, [[x]])
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize(("scale", "beta"), [(1.4e-8, 1.0), (0.1, 0.0), (0.1, -1.0), (0.1, np.nan)])
+def test_tiny_scales_abort(runtime: RuntimeName, scale: float, beta: float) -> None:
+    x = np.zeros((1, 4), np.int8)
+    output = TensorSpec(x.shape, TensorType.INT8, 1 / 256, -128)
+    model = single_op_model(
+        "SOFTMAX", [TensorSpec(x.shape, TensorType.INT8, scale, 0)], [output], {"beta": beta}
+    )
+    with pytest.raises(PrepareError, match=r"must be above 2\^-26"):
+        run_ours(model, [[x]], runtime)
+    assert_aborts(model, x, runtime)
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+def test_large_sums_abort(runtime: RuntimeName) -> None:
+    x = np.zeros((1, 512), np.int8)
+    output = TensorSpec(x.shape, TensorType.INT8, 1 / 256, -128)
+    model = single_op_model(
+        "SOFTMAX", [TensorSpec(x.shape, TensorType.INT8, 0.1, 0)], [output], {"beta": 1.0}
+    )
+    assert (run_ours(model, [[x]], runtime)[0][0] == -128).all()
+    assert_aborts(model, x, runtime)
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize("type", [TensorType.INT8, TensorType.UINT8, TensorType.INT16])
+@given(data=st.data())
+def test_softmax_refuses_as_native(data: st.DataObject, runtime: RuntimeName, type: TensorType) -> None:
+    output_type = data.draw(
+        st.sampled_from([TensorType.INT8, TensorType.INT16] if type is TensorType.INT8 else [type])
+    )
+    scale, zero_point = softmax_output(type, output_type)
+    output_scale = scale * data.draw(
+        st.sampled_from([1.0, 1 + 2.0**-23, 0.9991, 0.9989, 1.0009, 1.0011, 0.5, 2.0])
+    )
+    output_zero_point = data.draw(st.sampled_from([zero_point, zero_point + 1]))
+    input_zero_point = data.draw(st.sampled_from([0, 1]))
+    model = single_op_model(
+        "SOFTMAX",
+        [TensorSpec((2, 3), type, 0.001, input_zero_point)],
+        [TensorSpec((2, 3), output_type, output_scale, output_zero_point)],
+        {"beta": 1.0},
+    )
+    check_against_oracle(model, [[data.draw(integers((2, 3), type))]], runtime)
+
+
+@pytest.mark.parametrize("operator", ["LOGISTIC", "SOFTMAX", "TANH"])
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize(
+    ("type", "output_type"),
+    [
+        (TensorType.INT32, TensorType.INT32),
+        (TensorType.FLOAT32, TensorType.INT32),
+        (TensorType.INT16, TensorType.INT8),
+        (TensorType.UINT8, TensorType.INT8),
+        (TensorType.INT8, TensorType.UINT8),
+    ],
+)
+def test_refuses_other_element_types(
+    operator: str, runtime: RuntimeName, type: TensorType, output_type: TensorType
+) -> None:
+    output = TensorSpec((2, 3), output_type, 1 / 256, -128)
+    model = single_op_model(operator, [TensorSpec((2, 3), type, 0.1, 0)], [output])
+    with pytest.raises(PrepareError):
+        run_ours(model, [[np.zeros((2, 3), NUMPY_TYPES[type])]], runtime)
+
+
+@pytest.mark.parametrize("operator", ["LOGISTIC", "SOFTMAX", "TANH"])
+def test_tensors_without_elements(operator: str) -> None:
+    # TFLM takes most of such tensors for dynamic ones
+    for shape in ((0,), (2, 0), (0, 3)):
+        spec = TensorSpec(shape, TensorType.FLOAT32)
+        model = single_op_model(operator, [spec], [spec])
+        assert check_against_oracle(model, [[np.zeros(shape, np.float32)]], "tflite")
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+def test_softmax_refuses_a_scalar(runtime: RuntimeName) -> None:
+    spec = TensorSpec((), TensorType.FLOAT32)
+    model = single_op_model("SOFTMAX", [spec], [spec])
+    assert not check_against_oracle(model, [[np.zeros((), np.float32)]], runtime)
