@@ -38,6 +38,36 @@ class Runtime:
     multiplies_scales_in_float32: bool
     #: AVERAGE_POOL_2D and MAX_POOL_2D refuse an output that is quantized otherwise than the input.
     pooling_checks_quantization: bool
+    #: Most dimensions that operators of two tensors broadcast.
+    most_broadcast_dimensions: int
+    #: ADD and MUL of int16 without quantization compute with the numbers as they are.
+    computes_with_plain_int16: bool
+    #: ADD and SUB of int16 whose scales are powers of two may shift instead of rescaling (`pot_scale_int16`).
+    adds_powers_of_two_by_shifting: bool
+    #: ADD, SUB, QUANTIZE and DEQUANTIZE refuse int16 with a zero point other than 0.
+    int16_is_symmetric: bool
+    #: ADD, SUB and DIV refuse int32 that is quantized.
+    refuses_quantized_int32: bool
+    #: ADD of int32 applies its fused activation.
+    clamps_int32_sums: bool
+    #: SUB takes output scales so fine that its multiplier exceeds one, and gives −1, 0 or 1.
+    subtracts_to_fine_scales: bool
+    #: MUL takes int16 to int8 or uint8.
+    multiplies_int16_to_8_bits: bool
+    #: DIV of int32 makes −2^31 / −1 the largest number; else the runtime dies of it.
+    divides_int32_saturating: bool
+    #: DIV of quantized numbers refuses a divisor that stands for zero.
+    refuses_quantized_zero_divisors: bool
+    #: CAST makes a NaN the largest integer; else zero.
+    casts_nan_to_largest: bool
+    #: Element types that QUANTIZE makes of each type that it takes.
+    quantized_types: Mapping[T, tuple[T, ...]] = field(hash=False)
+    #: QUANTIZE and DEQUANTIZE know scales per channel; else QUANTIZE refuses them and DEQUANTIZE takes the first.
+    quantizes_per_channel: bool
+    #: ARG_MAX and ARG_MIN make the type that their options name, which must be the output's.
+    arg_max_reads_output_type: bool
+    #: ARG_MAX and ARG_MIN of float32 skip NaNs at the start; else the result is 0 there.
+    arg_max_skips_leading_nans: bool
     #: An operator may learn the shape of its output at invoke; else what decides the shape must be constant.
     has_dynamic_tensors: bool
     #: Most inputs of a CONCATENATION, and most dimensions of each (None: any number).
@@ -69,6 +99,20 @@ class Runtime:
     softmax_checks_int8_to_int16: bool
     #: SOFTMAX of int16 computes its tables in double, else in float.
     softmax_int16_uses_double: bool
+    #: CONV_2D must have a bias.
+    conv_2d_needs_bias: bool
+    #: CONV_2D and DEPTHWISE_CONV_2D refuse an input list that ends with an omitted bias (-1).
+    convolutions_refuse_omitted_bias: bool
+    #: CONV_2D and DEPTHWISE_CONV_2D refuse what their arithmetic leaves out: zero points of biases, of images and
+    #: outputs of int16, and of the filters of CONV_2D, and dimensions of a bias; else they ignore it.
+    checks_convolution_parameters: bool
+    #: CONV_2D of int16 takes its bias for the element type that the option quantized_bias_type names (INT64 by
+    #: default); else the bias itself decides.
+    conv_2d_bias_type_is_an_option: bool
+    #: DEPTHWISE_CONV_2D counts its filters per channel by the option depth_multiplier; else by its weights.
+    trusts_depth_multiplier: bool
+    #: Element types of the filters of a convolution, by operator and by element type of the image.
+    filter_types: Mapping[str, Mapping[T, tuple[T, ...]]] = field(hash=False)
     #: Element types that each operator accepts as its data, for operators whose types differ by runtime.
     element_types: Mapping[str, tuple[T, ...]] = field(hash=False)
 
@@ -80,40 +124,106 @@ _EIGHT_BYTES = (T.INT64, T.UINT64, T.FLOAT64, T.COMPLEX64)
 _SPLIT = (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64)
 _GATHER_ND = (*_SPLIT, T.FLOAT16, T.BFLOAT16, T.BOOL, T.STRING)
 
+_EIGHT_BITS = (T.INT8, T.UINT8)
+_CASTS = (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.UINT32, T.BOOL)
+
+_LITERT_FILTER_TYPES = {
+    "CONV_2D": {
+        T.FLOAT32: (T.FLOAT32, T.INT8, T.INT4),
+        T.INT8: (T.INT8, T.INT4),
+        T.INT16: (T.INT8, T.INT4),
+        T.UINT8: (T.UINT8,),
+    },
+    "DEPTHWISE_CONV_2D": {
+        T.FLOAT32: (T.FLOAT32, T.INT8),
+        T.INT8: (T.INT8, T.INT4),
+        T.INT16: (T.INT8,),
+        T.UINT8: (T.UINT8,),
+    },
+}
+
+_TFLM_FILTER_TYPES = {
+    "CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
+    "DEPTHWISE_CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
+}
+
 _LITERT_ELEMENT_TYPES = {
+    "ADD": (T.FLOAT32, T.FLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
+    "ARG_MAX": (T.FLOAT32, T.INT8, T.UINT8, T.INT32, T.BOOL),
+    "ARG_MIN": (T.FLOAT32, T.INT8, T.UINT8, T.INT32, T.BOOL),
     "AVERAGE_POOL_2D": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
+    "CAST": (
+        *(*_CASTS, T.FLOAT16, T.FLOAT64, T.BFLOAT16, T.COMPLEX64, T.UINT8, T.UINT16, T.INT64),
+        *(T.INT4, T.UINT4, T.INT2),
+    ),
     "CONCATENATION": (*_SPLIT, T.UINT32, T.FLOAT16, T.BFLOAT16, T.BOOL, T.INT4),
+    "DEQUANTIZE": (T.INT8, T.UINT8, T.INT16, T.FLOAT16, T.INT4, T.UINT4, T.INT2),
+    "DIV": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32),
+    "FLOOR_DIV": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
     "GATHER": (*_GATHER_ND, T.INT4),
     "GATHER_ND": _GATHER_ND,
     "LOGISTIC": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
+    "MAXIMUM": (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
     "MAX_POOL_2D": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
+    "MINIMUM": (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
+    "MUL": (T.FLOAT32, T.FLOAT16, T.COMPLEX64, T.INT8, T.UINT8, T.INT16, T.INT32, T.UINT32, T.INT64),
     "PACK": (*_SPLIT, T.UINT32),
     "RESIZE_BILINEAR": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
     "RESIZE_NEAREST_NEIGHBOR": (*_ONE_BYTE, *_TWO_BYTES, *_FOUR_BYTES),
     "SOFTMAX": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
     "SPLIT": _SPLIT,
     "SPLIT_V": _SPLIT,
+    "SQRT": (T.FLOAT32, T.INT8, T.INT16),
     "STRIDED_SLICE": (*_ONE_BYTE, *_TWO_BYTES, *_FOUR_BYTES, *_EIGHT_BYTES, T.STRING),
     "TANH": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
+    "SUB": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
     "UNPACK": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.FLOAT16, T.BFLOAT16, T.BOOL),
 }
 
 _TFLM_ELEMENT_TYPES = {
+    "ADD": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
+    "ARG_MAX": (T.FLOAT32, T.INT8),
+    "ARG_MIN": (T.FLOAT32, T.INT8),
     "AVERAGE_POOL_2D": (T.FLOAT32, T.INT8, T.INT16),
+    "CAST": _CASTS,
     "CONCATENATION": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64, T.BOOL),
+    "DEQUANTIZE": (T.INT8, T.UINT8, T.INT16),
+    "DIV": (T.FLOAT32, T.INT8, T.INT32),
+    "FLOOR_DIV": (T.FLOAT32,),
     "GATHER": (T.FLOAT32, T.INT8),
     "GATHER_ND": (T.FLOAT32, T.INT8),
     "LOGISTIC": (T.FLOAT32, T.INT8, T.INT16),
+    "MAXIMUM": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
     "MAX_POOL_2D": (T.FLOAT32, T.INT8, T.INT16),
+    "MINIMUM": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
+    "MUL": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
     "PACK": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
     "RESIZE_BILINEAR": (T.FLOAT32, T.INT8),
     "RESIZE_NEAREST_NEIGHBOR": (T.FLOAT32, T.INT8, T.INT16),
     "SOFTMAX": (T.FLOAT32, T.INT8, T.INT16),
     "SPLIT": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
     "SPLIT_V": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
+    "SQRT": (T.FLOAT32,),
     "STRIDED_SLICE": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.BOOL),
     "TANH": (T.FLOAT32, T.INT8, T.INT16),
+    "SUB": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
     "UNPACK": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
+}
+
+_LITERT_QUANTIZED_TYPES = {
+    T.FLOAT32: (*_EIGHT_BITS, T.INT16, T.INT4, T.UINT4),
+    T.INT8: (*_EIGHT_BITS, T.INT16),
+    T.UINT8: (*_EIGHT_BITS, T.INT16),
+    T.INT16: (T.INT8, T.INT16, T.INT32),
+    T.INT32: (T.INT8, T.INT16),
+}
+
+_TFLM_QUANTIZED_TYPES = {
+    T.FLOAT32: (T.INT8, T.INT16),
+    T.INT8: (*_EIGHT_BITS, T.INT16, T.INT32),
+    T.UINT8: (T.INT8,),
+    T.INT16: (T.INT8, T.INT16, T.INT32),
+    T.INT32: (T.INT8, T.INT16),
 }
 
 TFLITE = Runtime(
@@ -126,6 +236,21 @@ TFLITE = Runtime(
     fully_connected_requantizes_in_double=True,
     multiplies_scales_in_float32=True,
     pooling_checks_quantization=False,
+    most_broadcast_dimensions=8,
+    computes_with_plain_int16=True,
+    adds_powers_of_two_by_shifting=True,
+    int16_is_symmetric=True,
+    refuses_quantized_int32=False,
+    clamps_int32_sums=True,
+    subtracts_to_fine_scales=True,
+    multiplies_int16_to_8_bits=True,
+    divides_int32_saturating=True,
+    refuses_quantized_zero_divisors=True,
+    casts_nan_to_largest=True,
+    quantized_types=_LITERT_QUANTIZED_TYPES,
+    quantizes_per_channel=True,
+    arg_max_reads_output_type=True,
+    arg_max_skips_leading_nans=True,
     has_dynamic_tensors=True,
     most_concatenated_inputs=None,
     most_concatenated_dimensions=None,
@@ -141,6 +266,12 @@ TFLITE = Runtime(
     softmax_int8_scale_tolerance=0.001,
     softmax_checks_int8_to_int16=False,
     softmax_int16_uses_double=True,
+    conv_2d_needs_bias=True,
+    convolutions_refuse_omitted_bias=True,
+    checks_convolution_parameters=True,
+    conv_2d_bias_type_is_an_option=True,
+    trusts_depth_multiplier=False,
+    filter_types=_LITERT_FILTER_TYPES,
     element_types=_LITERT_ELEMENT_TYPES,
 )
 
@@ -154,6 +285,21 @@ TFLM = Runtime(
     fully_connected_requantizes_in_double=False,
     multiplies_scales_in_float32=False,
     pooling_checks_quantization=True,
+    most_broadcast_dimensions=6,
+    computes_with_plain_int16=False,
+    adds_powers_of_two_by_shifting=False,
+    int16_is_symmetric=False,
+    refuses_quantized_int32=True,
+    clamps_int32_sums=False,
+    subtracts_to_fine_scales=False,
+    multiplies_int16_to_8_bits=False,
+    divides_int32_saturating=False,
+    refuses_quantized_zero_divisors=False,
+    casts_nan_to_largest=False,
+    quantized_types=_TFLM_QUANTIZED_TYPES,
+    quantizes_per_channel=False,
+    arg_max_reads_output_type=False,
+    arg_max_skips_leading_nans=False,
     has_dynamic_tensors=False,
     most_concatenated_inputs=10,
     most_concatenated_dimensions=6,
@@ -169,6 +315,12 @@ TFLM = Runtime(
     softmax_int8_scale_tolerance=0.0,
     softmax_checks_int8_to_int16=True,
     softmax_int16_uses_double=False,
+    conv_2d_needs_bias=False,
+    convolutions_refuse_omitted_bias=False,
+    checks_convolution_parameters=False,
+    conv_2d_bias_type_is_an_option=False,
+    trusts_depth_multiplier=True,
+    filter_types=_TFLM_FILTER_TYPES,
     element_types=_TFLM_ELEMENT_TYPES,
 )
 

@@ -1,0 +1,201 @@
+"""CONV_2D: float32, quantized integers, and float32 with int8 filters.
+
+Sources of the formulas: TFLite's `reference/conv.h` and `reference/integer_ops/conv.h`, checked against the native
+runtimes. Each function is a definition that works for any arguments; the class beside it gives the same, faster,
+for filters and biases that are known. All of them serve DEPTHWISE_CONV_2D as well: filters have the form that
+`convolution` describes, from `conv_filters` or from `depthwise_conv.depthwise_filters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .clamp import clamp
+from .convolution import Array, Geometry, convolve, prepare_convolution
+from .fixed_point import Int64s
+from .hybrid import quantize_asymmetric, quantize_symmetric
+
+Float32s = NDArray[np.float32]
+#: What makes a `Requantize` or `RequantizeInt64`, given the keyword arguments `biases` and `reach`.
+Requantizer = Callable[..., Callable[..., Array]]
+
+
+def conv_filters(weights: Array, channels: int) -> Array:
+    """The weights of a CONV_2D, [filters, height, width, channels per group], as filters for `channels` inputs."""
+    groups = channels // weights.shape[3]
+    return weights.reshape(groups, weights.shape[0] // groups, *weights.shape[1:])
+
+
+def conv_float(
+    image: Float32s,
+    filters: Float32s,
+    biases: Float32s | None,
+    geometry: Geometry,
+    low: np.float32,
+    high: np.float32,
+) -> Float32s:
+    """clamp(sum of products + bias, low, high) in float32, summed in the order of `convolve`; NaNs stay."""
+    acc: Float32s = convolve(image, filters, geometry)
+    if biases is not None:
+        with np.errstate(all="ignore"):
+            acc += biases
+    clamp(acc, low, high)
+    return acc
+
+
+class ConvFloat:
+    """`conv_float` for filters and biases that are known; the filters must be finite."""
+
+    def __init__(
+        self,
+        filters: Float32s,
+        biases: Float32s | None,
+        geometry: Geometry,
+        low: np.float32,
+        high: np.float32,
+    ) -> None:
+        self.low, self.high = low, high
+        # A product of a finite filter with the zeros of the border changes no sum: none is ever −0.
+        self._convolution = prepare_convolution(filters, geometry, np.float32, in_order=True)
+        self._biases = None if biases is None else np.tile(biases, geometry.windows.counts[1])
+
+    def __call__(self, image: Float32s, output: Float32s) -> None:
+        """Compute `output` for `image`."""
+        output = output.reshape(self._convolution.shape)
+        for where, acc in self._convolution(image):
+            if self._biases is not None:
+                rows = acc.reshape(len(acc), -1)
+                with np.errstate(all="ignore"):
+                    rows += self._biases[: rows.shape[1]]
+            acc.clip(self.low, self.high, out=output[where])
+
+
+def conv_integer(
+    image: Array,
+    filters: Array,
+    biases: Array | None,
+    geometry: Geometry,
+    image_zero_point: int,
+    filter_zero_point: int,
+    requantize: Callable[[Int64s], Array],
+) -> Array:
+    """requantize(sum of products + bias) of integers less their zero points."""
+    image, filters = image.astype(np.int64) - image_zero_point, filters.astype(np.int64) - filter_zero_point
+    acc = convolve(image, filters, geometry)
+    return requantize(acc if biases is None else acc + biases)
+
+
+class ConvInteger:
+    """`conv_integer` for filters and biases that are known.
+
+    The image goes through the convolution as it is, in floating point but exact; both zero points and the bias
+    become one constant per channel, and elements beyond the image are zero points.
+    """
+
+    def __init__(
+        self,
+        filters: Array,
+        biases: Array | None,
+        geometry: Geometry,
+        image_type: np.dtype[Any],
+        image_zero_point: int,
+        filter_zero_point: int,
+        requantizer: Requantizer,
+    ) -> None:
+        centered = filters.astype(np.int64) - filter_zero_point
+        limits = np.iinfo(image_type)
+        largest = max(-int(limits.min), int(limits.max), abs(image_zero_point))
+        reach = largest * np.abs(centered).sum(axis=(2, 3, 4), dtype=np.float64).reshape(-1)
+        sums = centered.sum(axis=(2, 3, 4)).reshape(-1)
+        constants = -image_zero_point * sums if biases is None else biases - image_zero_point * sums
+        self._requantize = requantizer(biases=constants, reach=reach)
+        dtype = np.float32 if reach.max() <= 2**24 else np.float64
+        self._convolution = prepare_convolution(centered, geometry, dtype, image_zero_point, in_order=False)
+
+    def __call__(self, image: Array, output: Array) -> None:
+        """Compute `output` for `image`."""
+        output = output.reshape(self._convolution.shape)
+        for where, acc in self._convolution(image):
+            self._requantize(acc, output[where])
+
+
+@dataclass(frozen=True, slots=True)
+class HybridScaling:
+    """How a float32 convolution with int8 filters quantizes its images, and what it makes of the integer sums.
+
+    Attributes:
+        scales: of the filters, float32, one or one per output channel.
+        low, high: the range of the outputs.
+        symmetric: whether images are quantized without zero points.
+        scales_first: whether the scales of filter and image are multiplied with each other, rather than one after
+            the other with the sum.
+    """
+
+    scales: Float32s
+    low: np.float32
+    high: np.float32
+    symmetric: bool
+    scales_first: bool
+
+    def quantize(self, images: Float32s) -> tuple[NDArray[np.int16], Float32s]:
+        """Each image, [batch, height, width, channels], as integers less their zero point, and its scale."""
+        rows = images.reshape(len(images), -1)
+        if self.symmetric:
+            quantized, scales = quantize_symmetric(rows)
+            return quantized.astype(np.int16).reshape(images.shape), scales
+        quantized, scales, zero_points = quantize_asymmetric(rows)
+        centered = quantized.astype(np.int16) - zero_points[:, None].astype(np.int16)
+        return centered.reshape(images.shape), scales
+
+    def finish(self, acc: Array, image_scale: np.float32, biases: Float32s | None) -> Float32s:
+        """The outputs for integer sums over an image of that scale."""
+        outputs = acc.astype(np.float32)
+        with np.errstate(all="ignore"):
+            if self.scales_first:
+                outputs *= self.scales * image_scale
+            else:
+                outputs *= self.scales
+                outputs *= image_scale
+            if biases is not None:
+                outputs += biases
+        clamp(outputs, self.low, self.high)
+        return outputs
+
+
+def conv_hybrid(
+    images: Float32s,
+    filters: NDArray[np.int8],
+    biases: Float32s | None,
+    geometry: Geometry,
+    scaling: HybridScaling,
+) -> Float32s:
+    """Each image quantized as a whole, convolved in integers, and scaled back to float32."""
+    quantized, scales = scaling.quantize(images)
+    sums = convolve(quantized.astype(np.int64), filters.astype(np.int64), geometry)
+    return np.stack([scaling.finish(acc, scale, biases) for acc, scale in zip(sums, scales, strict=True)])
+
+
+class ConvHybrid:
+    """`conv_hybrid` for filters and biases that are known."""
+
+    def __init__(
+        self, filters: NDArray[np.int8], biases: Float32s | None, geometry: Geometry, scaling: HybridScaling
+    ) -> None:
+        self.scaling, self.biases = scaling, biases
+        reach = 255 * int(np.abs(filters.astype(np.int64)).sum(axis=(2, 3, 4)).max())
+        dtype = np.float32 if reach <= 2**24 else np.float64
+        one_image = replace(geometry, image=(1, *geometry.image[1:]))
+        self._convolution = prepare_convolution(filters, one_image, dtype, in_order=False)
+
+    def __call__(self, images: Float32s, output: Float32s) -> None:
+        """Compute `output` for `images`."""
+        quantized, scales = self.scaling.quantize(images)
+        for i, scale in enumerate(scales):
+            one_output = output[i].reshape(self._convolution.shape)
+            for where, acc in self._convolution(quantized[i : i + 1]):
+                one_output[where] = self.scaling.finish(acc, scale, self.biases)
