@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from hypothesis import strategies as st
 
+from microinterp.model.ir import Model
 from microinterp.model.reader import read_model
 
 # Numbers that checks forget: around zero, and where 8, 16, 32 bits and their signs end.
@@ -49,6 +50,15 @@ class Mutation:
 
 
 _KINDS = ("byte", "byte", "word", "word", "offset", "copy", "delete", "truncate")
+
+
+def read_all(data: bytes) -> Model:
+    """Read a model and all its constants."""
+    model = read_model(data)
+    for subgraph in model.subgraphs:
+        for tensor in subgraph.tensors:
+            model.constant(tensor)
+    return model
 
 
 @cache

@@ -46,7 +46,7 @@ def constant_buffer(model: Model, tensor: Tensor) -> NDArray[np.uint8] | None:
     buffer = model.buffers[tensor.buffer] if tensor.buffer else None
     if buffer is None or tensor.is_variable or tensor.type in _OPAQUE_TYPES:
         return None
-    if buffer.size == 0 and 0 not in (tensor.shape or ()):
+    if buffer.size == 0 and 0 not in (tensor.shape or ()) and tensor.sparsity is None:
         return None
     return buffer
 

@@ -214,7 +214,7 @@ class _Reader:
             options=options,
             options_table=None if present is None else present[0],
             custom_options=custom_options,
-            custom_options_format=table["custom_options_format"],
+            custom_options_format=int(table["custom_options_format"]),
             mutating_variable_inputs=self.file.numbers(table["mutating_variable_inputs"], "?"),
             intermediates=self.file.numbers(table["intermediates"], "i"),
             debug_metadata_index=table["debug_metadata_index"],
