@@ -6,11 +6,13 @@ Exit code 0: done; 1: the job failed; 2: wrong usage.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from microinterp.errors import MicrointerpError
+from microinterp.memory.targets import TARGETS
 from microinterp.runtimes import RUNTIMES, RuntimeName
 
 from .console import console, print_error, print_json
@@ -68,6 +70,58 @@ def inspect(model: ModelArgument, json: JsonOption = False) -> None:
         print_json(description)
     else:
         show(description, console())
+
+
+@app.command()
+def arena(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL…", help="Paths, or built-in examples.")],
+    target: Annotated[
+        list[str] | None, typer.Option(help=f"Where it shall run (repeatable): {', '.join(TARGETS)}.")
+    ] = None,
+    kernels: Annotated[
+        str | None, typer.Option(help="reference or cmsis-nn; default: cmsis-nn on Cortex-M.")
+    ] = None,
+    arena_size: Annotated[
+        int | None, typer.Option(min=0, help="Exit with 1 if a model does not fit into this many bytes.")
+    ] = None,
+    plan: Annotated[
+        str, typer.Option(help="greedy: TFLM's plan; best: search for a smaller one.")
+    ] = "greedy",
+    write_offline_plan: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write the model with the best plan embedded.")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the plan.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how large tensor_arena must be, to the byte."""
+    from . import arena as sizing
+    from .arena_svg import draw_svg
+
+    targets = target or ["cortex-m4"]
+    if plan not in ("greedy", "best"):
+        raise typer.BadParameter(f"{plan!r} is neither greedy nor best", param_hint="--plan")
+    if (svg or write_offline_plan) and len(models) * len(targets) != 1:
+        raise typer.BadParameter("--svg and --write-offline-plan take one model and one target")
+    search = plan == "best" or write_offline_plan is not None
+    results = [
+        sizing.size_arena(named, t, kernels, search=search) for named in map(_open, models) for t in targets
+    ]
+    out = console()
+    if json:
+        described = [sizing.as_json(result) for result in results]
+        print_json(described[0] if len(described) == 1 else described)
+    elif len(results) == 1:
+        sizing.show(results[0], out)
+    else:
+        sizing.show_comparison(results, out)
+    if svg is not None:
+        svg.write_text(draw_svg(results[0].report, results[0].model.name), "utf-8")
+    if write_offline_plan is not None:
+        sizing.write_offline_plan(results[0], write_offline_plan)
+    if arena_size is not None:
+        verdicts = [sizing.fits(result, arena_size, None if json else out) for result in results]
+        if not all(verdicts):
+            raise typer.Exit(1)
 
 
 def _open(model: str) -> NamedModel:

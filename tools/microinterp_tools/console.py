@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 PIPE_WIDTH = 120
 
@@ -15,6 +18,15 @@ PIPE_WIDTH = 120
 def console() -> Console:
     """A console for results; piped, it has no colour and a fixed width."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH, soft_wrap=False)
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
+    """A progress bar on standard error, gone when done; the function it gives takes the fraction done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=1.0)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def print_error(message: str) -> None:
