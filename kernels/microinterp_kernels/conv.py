@@ -20,6 +20,8 @@ from .convolution import Array, Geometry, convolve, prepare_convolution
 from .fixed_point import Int64s
 from .hybrid import quantize_asymmetric, quantize_symmetric
 
+_WIDTH = 1024  # biases are repeated to rows of about so many elements: NumPy's inner loops want long ones
+
 Float32s = NDArray[np.float32]
 #: What makes a `Requantize` or `RequantizeInt64`, given the keyword arguments `biases` and `reach`.
 Requantizer = Callable[..., Callable[..., Array]]
@@ -62,17 +64,24 @@ class ConvFloat:
         self.low, self.high = low, high
         # A product of a finite filter with the zeros of the border changes no sum: none is ever −0.
         self._convolution = prepare_convolution(filters, geometry, np.float32, in_order=True)
-        self._biases = None if biases is None else np.tile(biases, geometry.windows.counts[1])
+        self._biases = None if biases is None else np.tile(biases, max(1, _WIDTH // biases.size))
 
     def __call__(self, image: Float32s, output: Float32s) -> None:
         """Compute `output` for `image`."""
         output = output.reshape(self._convolution.shape)
         for where, acc in self._convolution(image):
             if self._biases is not None:
-                rows = acc.reshape(len(acc), -1)
-                with np.errstate(all="ignore"):
-                    rows += self._biases[: rows.shape[1]]
+                _add_repeated(acc.reshape(-1), self._biases)
             acc.clip(self.low, self.high, out=output[where])
+
+
+def _add_repeated(acc: Float32s, biases: Float32s) -> None:
+    """Add `biases` over and over along `acc`."""
+    whole = acc.size // biases.size * biases.size
+    with np.errstate(all="ignore"):
+        rows = acc[:whole].reshape(-1, biases.size)
+        rows += biases
+        acc[whole:] += biases[: acc.size - whole]
 
 
 def conv_integer(

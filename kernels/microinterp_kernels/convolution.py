@@ -154,6 +154,7 @@ class MatrixConvolution:
             geometry = Geometry(image, (1, 1), (1, 1), (1, 1), Windows((1, n), (0, 0)))
         down, across = geometry.windows.counts
         self.shape = (geometry.image[0], down, across, groups * per_group)
+        self._image_shape = geometry.image
         self._k = height * width * channels
         self._in_order = in_order
         self._transposed = in_order and down * across > per_group
@@ -184,6 +185,7 @@ class MatrixConvolution:
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """See `Convolution`."""
         groups = len(self._filters)
+        image = image.reshape(self._image_shape)
         for batch in range(self.shape[0]):
             for tile, windows in zip(self._tiles.tiles, self._windows, strict=True):
                 self._tiles.fill(tile, image[batch])

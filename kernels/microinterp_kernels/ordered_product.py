@@ -24,12 +24,17 @@ def add_products(a: Float32s, b: Float32s) -> Float32s:
 
 
 def ordered_product(a: Float32s, b: Float32s) -> Float32s:
-    """`add_products` of C-contiguous matrices, several times faster; fastest where n is large."""
+    """`add_products`, several times faster; fastest where n is large."""
     if b.shape[1] > 1 and einsum_keeps_order():
-        # einsum goes along the last axis of b in its inner loop, because only that is contiguous both in b and
-        # in the result: result row += element of a · row of b
+        # einsum goes along n in its inner loop, result row += element of a · row of b, because that is the axis
+        # that is contiguous both in b and in the result.
         with np.errstate(all="ignore"):
-            product: Float32s = np.einsum("mk,kn->mn", a, b)
+            product: Float32s = np.einsum("mk,kn->mn", a, np.ascontiguousarray(b))
+        return product
+    if b.shape == (a.shape[1], 1) and b.size:
+        with np.errstate(all="ignore"):
+            # from zero: a sum of −0s is +0
+            product = np.add.accumulate(a * b[:, 0], axis=1)[:, -1:] + np.float32(0)
         return product
     return add_products(a, b)
 
