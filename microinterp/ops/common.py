@@ -22,10 +22,9 @@ def activation_range(activation: int, dtype: Any) -> tuple[Any, Any]:
     dtype = np.dtype(dtype)
     limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
     low, high = _BOUNDS.get(int(activation), (None, None))
-    return (
-        dtype.type(limits.min if low is None else low),
-        dtype.type(limits.max if high is None else high),
-    )
+    bounds = (limits.min if low is None else low, limits.max if high is None else high)
+    first, last = (np.asarray(bound).astype(dtype)[()] for bound in bounds)  # -1 wraps in an unsigned type
+    return first, last
 
 
 def activation_range_float(activation: int) -> tuple[np.float32, np.float32]:
@@ -37,8 +36,8 @@ def activation_range_float(activation: int) -> tuple[np.float32, np.float32]:
 def activation_range_quantized(node: Node, output: RuntimeTensor, activation: int) -> tuple[int, int]:
     """The range of quantized values that a fused activation clamps `output` (int8, uint8 or int16) to.
 
-    TFLite's `CalculateActivationRangeQuantized`: zero_point + round(bound / scale) in float32, halves away from
-    zero, within the element type. Refuses, as TFLite does, a bound that leaves int32 (a scale of zero, say).
+    TFLite's `CalculateActivationRangeQuantized`: zero_point + round(bound / scale) in float32, halves away
+    from zero, within the element type. Refuses, as TFLite does, a bound that leaves int32 (a scale of zero, say).
     """
     limits = np.iinfo(output.dtype)
 

@@ -1,0 +1,153 @@
+"""Elementwise arithmetic on plain numbers: integers and floats, not quantized ones.
+
+Each function takes `x` (and `y`) of one element type, which broadcast as NumPy arrays do, and writes into
+`output`, of their broadcast shape. Integers wrap on overflow. Where there is a fused activation, the result is
+clamped to [low, high], scalars of the element type; without one TFLite clamps floats to the finite numbers.
+
+Source of the formulas: TFLite's `kernels/internal/reference` (add.h, sub.h, mul.h, div.h, floor_div.h,
+maximum_minimum.h), checked against the native runtimes. Quantized numbers are in `elementwise_quantized.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cast import from_bfloat16
+from .clamp import clamp
+
+Array = NDArray[Any]
+Float32s = NDArray[np.float32]
+
+
+def _canonical_nans(output: Array) -> None:
+    """Make half-precision NaNs what TFLite's conversion from float makes them: the sign and the quiet bit."""
+    if output.dtype == np.float16:
+        bits = output.view(np.uint16)
+        np.copyto(bits, bits & 0x8000 | 0x7E00, where=np.isnan(output))
+
+
+@np.errstate(all="ignore")
+def add(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
+    """x + y, clamped."""
+    np.add(x, y, out=output)
+    _canonical_nans(output)
+    clamp(output, low, high)
+
+
+@np.errstate(all="ignore")
+def subtract(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
+    """x − y, clamped."""
+    np.subtract(x, y, out=output)
+    clamp(output, low, high)
+
+
+@np.errstate(all="ignore")
+def multiply(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
+    """x · y, clamped."""
+    np.multiply(x, y, out=output)
+    _canonical_nans(output)
+    clamp(output, low, high)
+
+
+@np.errstate(all="ignore")
+def multiply_complex64(
+    x: NDArray[np.complex64], y: NDArray[np.complex64], output: NDArray[np.complex64]
+) -> None:
+    """x · y of complex numbers.
+
+    Written out because NumPy may fuse a multiplication and an addition, and because C (annex G) recovers
+    infinities where the textbook formula gives NaN + NaN·i.
+    """
+    a, b, c, d = x.real, x.imag, y.real, y.imag
+    output.real = a * c - b * d
+    output.imag = a * d + b * c
+    lost = np.isnan(output.real) & np.isnan(output.imag)
+    if lost.any():
+        real, imag, is_infinite = _infinite_product(a, b, c, d)
+        np.copyto(output.real, real, where=lost & is_infinite)
+        np.copyto(output.imag, imag, where=lost & is_infinite)
+
+
+def _infinite_product(
+    a: Float32s, b: Float32s, c: Float32s, d: Float32s
+) -> tuple[Float32s, Float32s, NDArray[np.bool_]]:
+    """(a + b·i)(c + d·i) by annex G, for products that are infinite but come out as NaN + NaN·i; and which are."""
+
+    def boxed(part: Float32s, where: NDArray[np.bool_]) -> Float32s:
+        """Infinities become 1 and other numbers 0, with their signs."""
+        return np.where(where, np.copysign(np.isinf(part).astype(np.float32), part), part)
+
+    def without_nans(part: Float32s, where: NDArray[np.bool_]) -> Float32s:
+        return np.where(where & np.isnan(part), np.copysign(np.float32(0), part), part)
+
+    left, right = np.isinf(a) | np.isinf(b), np.isinf(c) | np.isinf(d)
+    overflow = np.isinf(a * c) | np.isinf(b * d) | np.isinf(a * d) | np.isinf(b * c)
+    overflow &= ~(left | right)
+    a, b = (without_nans(boxed(part, left), right | overflow) for part in (a, b))
+    c, d = (boxed(without_nans(part, left | overflow), right) for part in (c, d))
+    infinity = np.float32(np.inf)
+    return infinity * (a * c - b * d), infinity * (a * d + b * c), left | right | overflow
+
+
+@np.errstate(all="ignore")
+def divide(x: Float32s, y: Float32s, output: Float32s, *, low: Any, high: Any) -> None:
+    """x / y of floats, clamped."""
+    np.divide(x, y, out=output)
+    clamp(output, low, high)
+
+
+def divide_int32(
+    x: NDArray[np.int32], y: NDArray[np.int32], output: NDArray[np.int32], *, low: Any, high: Any
+) -> None:
+    """x / y rounded towards zero, clamped. −2^31 / −1 saturates. No y may be zero."""
+    output[...] = np.minimum(np.divide(x, y, dtype=np.float64), np.iinfo(np.int32).max)
+    clamp(output, low, high)
+
+
+@np.errstate(all="ignore")
+def floor_divide(x: Array, y: Array, output: Array) -> None:
+    """The floor of x / y, computed in double and converted back. No y may be zero.
+
+    The one integer quotient that does not fit, −2^(n−1) / −1, wraps.
+    """
+    quotient = np.floor(np.divide(x, y, dtype=np.float64))
+    output[...] = quotient if output.dtype.kind == "f" else quotient.astype(np.int64)
+
+
+def maximum(x: Array, y: Array, output: Array) -> None:
+    """The larger number of two integers."""
+    np.maximum(x, y, out=output)
+
+
+def minimum(x: Array, y: Array, output: Array) -> None:
+    """The smaller number of two integers."""
+    np.minimum(x, y, out=output)
+
+
+def maximum_float(x: Array, y: Array, output: Array) -> None:
+    """x > y ? x : y, so that beside a NaN it is y that remains, and of two zeros y."""
+    output[...] = np.where(x > y, x, y)
+
+
+def minimum_float(x: Array, y: Array, output: Array) -> None:
+    """x < y ? x : y, so that beside a NaN it is y that remains, and of two zeros y."""
+    output[...] = np.where(x < y, x, y)
+
+
+def maximum_bfloat16(x: NDArray[np.uint16], y: NDArray[np.uint16], output: NDArray[np.uint16]) -> None:
+    """`maximum_float` of numbers carried as the bits of bfloat16."""
+    output[...] = np.where(from_bfloat16(x) > from_bfloat16(y), x, y)
+
+
+def minimum_bfloat16(x: NDArray[np.uint16], y: NDArray[np.uint16], output: NDArray[np.uint16]) -> None:
+    """`minimum_float` of numbers carried as the bits of bfloat16."""
+    output[...] = np.where(from_bfloat16(x) < from_bfloat16(y), x, y)
+
+
+@np.errstate(all="ignore")
+def square_root(x: Float32s, output: Float32s) -> None:
+    """√x; NaN for negative numbers."""
+    np.sqrt(x, out=output)

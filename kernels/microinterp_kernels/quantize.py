@@ -1,0 +1,43 @@
+"""Between real and quantized numbers, and from one quantization to another.
+
+Source of the formulas: TFLite's `kernels/internal/reference` (quantize.h, requantize.h, dequantize.h), checked
+against the native runtimes. Scales and zero points are scalars, or arrays that broadcast against the numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .libm import round_half_away
+
+Array = NDArray[Any]
+
+
+@np.errstate(all="ignore")
+def quantize(
+    x: NDArray[np.float32], output: Array, *, scale: ArrayLike, zero_point: ArrayLike, low: int, high: int
+) -> None:
+    """round(x / scale) + zero_point in float32, halves away from zero, clamped to [low, high].
+
+    A quotient that is NaN or leaves int32 becomes −2^31, as x86 converts it, and the sum wraps: with a negative
+    zero point it ends at `high`.
+    """
+    rounded = round_half_away(np.divide(x, scale, dtype=np.float32))
+    fits = (rounded >= np.float32(-(2.0**31))) & (rounded < np.float32(2.0**31))
+    whole = np.where(fits, rounded, np.float32(-(2.0**31))).astype(np.int32)
+    shifted = whole + np.asarray(zero_point, np.int32)
+    output[...] = np.minimum(np.maximum(shifted, low), high)
+
+
+def dequantize(x: Array, output: NDArray[np.float32], *, scale: ArrayLike, zero_point: ArrayLike) -> None:
+    """(x − zero_point) · scale of int8, uint8 or int16, rounded once to float32."""
+    difference = np.subtract(x, np.asarray(zero_point, np.int32), dtype=np.int32)
+    output[...] = difference * np.asarray(scale, np.float64)
+
+
+def dequantize_float16(x: NDArray[np.float16], output: NDArray[np.float32]) -> None:
+    """The same numbers in single precision."""
+    output[...] = x

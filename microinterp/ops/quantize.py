@@ -1,0 +1,111 @@
+"""QUANTIZE and DEQUANTIZE."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from microinterp_kernels import quantize as kernels
+from microinterp_kernels.fixed_point import quantize_multiplier
+from microinterp_kernels.lookup_table import LookupTable
+from microinterp_kernels.requantize import requantize
+
+from ..model.ir import Array, TensorType
+from .node import Invocation, Node, RuntimeTensor
+from .shapes import require_data_type
+
+_LEAST_SIZE_FOR_TABLE = 4096  # of int16 numbers: a table takes as long to make as 65,536 results
+_BELOW_A_BYTE = {TensorType.INT4: (-8, 7), TensorType.UINT4: (0, 15)}
+
+
+def prepare_quantize(node: Node) -> Invocation:
+    """QUANTIZE: float32 to integers, and integers to others; LiteRT also to scales per channel."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    types = node.runtime.quantized_types
+    node.require_type(x, *types)
+    node.require_type(output, *types[x.type])
+    node.require(output.is_quantized, f"{output} must be quantized")
+    output.shape = x.shape
+    if x.type is TensorType.FLOAT32:
+        return _prepare_from_float(node, x, output)
+    if node.runtime.int16_is_symmetric and x.type is output.type is TensorType.INT16:
+        for tensor in (x, output):
+            node.require(tensor.zero_point == 0, f"the zero point of {tensor} must be 0")
+    function = _Requantize(x, output)
+    if x.dtype.itemsize == 1 or (x.type is TensorType.INT16 and x.size >= _LEAST_SIZE_FOR_TABLE):
+        table = LookupTable(function.result, x.dtype)
+        return Invocation(partial(_look_up, table), (x, output), function)
+    return Invocation(function, (x, output), function)
+
+
+def _prepare_from_float(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> Invocation:
+    limits = np.iinfo(output.dtype)
+    low, high = _BELOW_A_BYTE.get(output.type, (int(limits.min), int(limits.max)))
+    per_channel = output.scales.size > 1
+    node.require(not per_channel or output.type not in _BELOW_A_BYTE, f"{output} must have one scale")
+    scale, zero_point = _quantization(node, output)
+    function = partial(kernels.quantize, scale=scale, zero_point=zero_point, low=low, high=high)
+    return Invocation(function, (x, output), function)
+
+
+class _Requantize:
+    """QUANTIZE from one integer type to another."""
+
+    def __init__(self, x: RuntimeTensor, output: RuntimeTensor) -> None:
+        with np.errstate(all="ignore"):
+            scaling = np.float64(x.scale) / np.float64(output.scale)
+        self.multiplier, self.shift = quantize_multiplier(float(scaling))
+        self.x_zero_point, self.output_zero_point = x.zero_point, output.zero_point
+        self.dtype = output.dtype
+        self.low, self.high = int(np.iinfo(output.dtype).min), int(np.iinfo(output.dtype).max)
+
+    def result(self, x: Array) -> Array:
+        difference = x.astype(np.int64) - self.x_zero_point
+        result = requantize(
+            difference, self.multiplier, self.shift, self.output_zero_point, self.low, self.high
+        )
+        return result.astype(self.dtype)
+
+    def __call__(self, x: Array, output: Array) -> None:
+        output[...] = self.result(x)
+
+
+def _look_up(table: LookupTable, x: Array, output: Array) -> None:
+    output[...] = table(x)
+
+
+def prepare_dequantize(node: Node) -> Invocation:
+    """DEQUANTIZE to float32: int8, uint8, int16; LiteRT also float16, narrower integers and scales per channel."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    require_data_type(node, x)
+    node.require_type(output, TensorType.FLOAT32)
+    output.shape = x.shape
+    if x.type is TensorType.FLOAT16:
+        return Invocation(kernels.dequantize_float16, (x, output))
+    if x.type is TensorType.INT16 and node.runtime.int16_is_symmetric:
+        node.require(x.scales.size <= 1, f"{x} must have one scale")
+        node.require(x.zero_point == 0, f"the zero point of {x} must be 0")
+    scale, zero_point = _quantization(node, x)
+    function = partial(kernels.dequantize, scale=scale, zero_point=zero_point)
+    return Invocation(function, (x, output), function)
+
+
+def _quantization(node: Node, tensor: RuntimeTensor) -> tuple[Any, Any]:
+    """Scale and zero point of a tensor: numbers, or arrays that broadcast against it, one element per channel."""
+    scales, quantization = tensor.scales, tensor.quantization
+    if scales.size <= 1 or not node.runtime.quantizes_per_channel or quantization is None:
+        return tensor.scale, tensor.zero_point
+    axis = quantization.quantized_dimension
+    node.require(0 <= axis < len(tensor.shape), f"{tensor} has no dimension {axis} to be quantized along")
+    node.require(
+        scales.size == tensor.shape[axis], f"{tensor} has {scales.size} scales along dimension {axis}"
+    )
+    zero_points = quantization.zero_point
+    if zero_points is None or zero_points.size != scales.size:
+        zero_points = np.full(scales.size, tensor.zero_point, np.int64)
+    shape = [-1 if i == axis else 1 for i in range(len(tensor.shape))]
+    return scales.reshape(shape), zero_points.reshape(shape)
