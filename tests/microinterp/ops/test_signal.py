@@ -43,16 +43,17 @@ def integers(draw: Draw, shape: tuple[int, ...], element_type: TensorType) -> Ar
     limits = np.iinfo(NUMPY_TYPES[element_type])
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     values = rng.integers(limits.min, limits.max, shape, limits.dtype, endpoint=True)
+    ends = np.array([limits.max, limits.min], limits.dtype)[(values & 1).astype(np.intp)]
     style = draw(st.sampled_from(["all", "magnitudes", "ends", "near ends", "least"]))
     if style == "magnitudes":
         values >>= rng.integers(0, limits.bits, shape).astype(limits.dtype)
     elif style == "ends":
-        values = np.where(values & 1, limits.min, limits.max)
+        values = ends
     elif style == "near ends":
-        values = np.where(values & 1, limits.min, limits.max) + (values >> 1 & 1) - (values >> 2 & 1)
+        values = ends + (values >> 1 & 1) - (values >> 2 & 1)
     elif style == "least":
-        values = np.full(shape, limits.min)
-    return values.astype(limits.dtype)
+        values = np.full(shape, limits.min, limits.dtype)
+    return values
 
 
 def floats(draw: Draw, shape: tuple[int, ...]) -> Array:
