@@ -65,7 +65,10 @@ def prepare_gather_nd(node: Node) -> Invocation:
     each = node.runtime.gather_nd_checks_each_index
     count = prod(indices.shape[:-1])
     if each:
-        node.require(count == 0 or (x.size > 0 and components > 0), f"cannot gather {indices} from {x}")
+        node.require(x.size > 0 or indices.size == 0, f"{x} is empty")
+        node.require(  # LiteRT does not look whether it needs the memory of indices that have none
+            components > 0 or count == 0 or indices.constant is not None, f"{indices} has no components"
+        )
     else:
         node.require(components <= _MOST_COMPONENTS, f"{indices} has more than {_MOST_COMPONENTS} components")
         node.require(x.size > 0, f"{x} is empty")

@@ -105,7 +105,7 @@ def prepare_strided_slice(node: Node) -> Invocation:
     if not node.runtime.strided_slice_expands_specs:
         node.require(
             output.definition.shape in {output.shape, None},
-            f"selects {list(output.shape)} of {x}, but the output has {list(output.definition.shape or ())} in the model",
+            f"selects {list(output.shape)} of {x}, its output in the model is {list(output.definition.shape or ())}",
         )
     complete = selection.count == output.size
     return Invocation(selection.copy if complete else selection.copy_part, (x, output), selection)
