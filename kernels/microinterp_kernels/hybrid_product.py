@@ -1,0 +1,53 @@
+"""Products of float rows with int8 matrices that LiteRT's recurrent operators make by quantizing the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .hybrid import quantize_asymmetric, quantize_symmetric
+from .integer_product import IntegerProduct
+
+Float32s = NDArray[np.float32]
+
+_VECTOR = 16  # so many products LiteRT's vector loop takes at once
+
+
+class HybridProducts:
+    """x · weightsᵀ for several int8 matrices [nᵢ, k], each with its scale, side by side: [rows, Σ nᵢ].
+
+    Each row of x, float32 [rows, k], is quantized to int8, symmetrically or asymmetrically.
+
+    Source of the formulas: `SseMatrixBatchVectorMultiplyAccumulate` of LiteRT's `sse_tensor_utils.cc`, checked
+    against the runtime.
+    """
+
+    def __init__(
+        self, weights: Sequence[NDArray[np.int8]], scales: Sequence[float], asymmetric: bool
+    ) -> None:
+        matrix = np.concatenate(weights)
+        self.product = IntegerProduct(matrix, 128)
+        self.scales = np.repeat(np.asarray(scales, np.float32), [len(w) for w in weights])
+        self.asymmetric = asymmetric
+        # Where the row is negative the vector loop multiplies with −weight, which for −128 is −128 again.
+        whole = matrix.shape[1] // _VECTOR * _VECTOR
+        is_lowest = matrix == -128
+        is_lowest[:, whole:] = False
+        self.lowest = IntegerProduct(is_lowest.astype(np.int8), 128) if is_lowest.any() else None
+
+    def __call__(self, x: Float32s, left_out: NDArray[np.bool_]) -> Float32s:
+        """The products; for rows that are `left_out`, [rows], negative zeros, which change no sum."""
+        if self.asymmetric:
+            rows, scales, zero_points = quantize_asymmetric(x)
+        else:
+            rows, scales = quantize_symmetric(x)
+        acc = self.product(rows)
+        if self.lowest is not None:
+            acc += 256 * self.lowest(np.minimum(rows, 0))
+        if self.asymmetric:
+            acc = acc.astype(np.int64) - zero_points[:, None].astype(np.int64) * self.product.sums
+        factors = scales[:, None] * self.scales
+        factors[left_out] = -0.0
+        return acc.astype(np.float32) * factors
