@@ -111,12 +111,19 @@ class _Float32:
 
 def _products(a: Complex, b: Complex) -> Complex:
     """a·b, unrounded in fixed point. NumPy's complex numbers would do, but for their fused multiply-adds."""
-    return np.stack([a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]])
+    return _pair(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
+
+
+def _pair(real: NDArray[Any], imaginary: NDArray[Any]) -> Complex:
+    """Complex numbers of their parts: `np.stack`, without the time that it takes to look at its arguments."""
+    z: Complex = np.empty((2, *real.shape), real.dtype)
+    z[0], z[1] = real, imaginary
+    return z
 
 
 def _quarter_turn(z: Complex) -> Complex:
     """z·(−i)."""
-    return np.stack([z[1], -z[0]])
+    return _pair(z[1], -z[0])
 
 
 # The small FFT across the `radix` parts of a stage. `roots` are the radix-th roots of unity.
@@ -149,8 +156,8 @@ def _butterfly_5(arithmetic: _Arithmetic, x: Sequence[Complex], roots: Complex) 
     outer_a, inner_a = scale(outer_difference, a_imag), scale(inner_difference, a_imag)
     outer_b, inner_b = scale(outer_difference, b_imag), scale(inner_difference, b_imag)
     # Signs stand where C has them: the sign of a zero depends on it.
-    turned_a = np.stack([outer_a[1] + inner_b[1], -outer_a[0] - inner_b[0]])
-    turned_b = np.stack([-outer_b[1] + inner_a[1], outer_b[0] - inner_a[0]])
+    turned_a = _pair(outer_a[1] + inner_b[1], -outer_a[0] - inner_b[0])
+    turned_b = _pair(-outer_b[1] + inner_a[1], outer_b[0] - inner_a[0])
     return [x[0] + (outer + inner), a - turned_a, b + turned_b, b - turned_b, a + turned_a]
 
 
@@ -221,8 +228,8 @@ class RealFft:
         n = self.length // 2
         z = self._arithmetic.widen(signals.reshape(-1, n, 2)[:, self._order])
         with np.errstate(over="ignore", invalid="ignore"):  # float32 may reach infinity
-            spectra = self._split(self._complex_fft(np.moveaxis(z, 2, 0)))
-        interleaved = np.moveaxis(spectra, 0, 2).astype(self.dtype)
+            spectra = self._split(self._complex_fft(z.transpose(2, 0, 1)))
+        interleaved: NDArray[Any] = spectra.transpose(1, 2, 0).astype(self.dtype, order="C")
         return interleaved.reshape(*signals.shape[:-1], 2 * n + 2)
 
     def _complex_fft(self, z: Complex) -> Complex:
@@ -232,9 +239,12 @@ class RealFft:
         for radix, m, twiddles, roots in self._stages:
             parts = arithmetic.divide(z.reshape(2, -1, radix, m), radix)
             turned = arithmetic.multiply(parts[:, :, 1:], twiddles)
-            x = [parts[:, :, 0], *np.moveaxis(turned, 2, 0)]
+            x = [parts[:, :, 0], *(turned[:, :, q] for q in range(radix - 1))]
             # The division has made room: only the sums can overflow, when they are stored.
-            z = arithmetic.store(np.stack(_BUTTERFLIES[radix](arithmetic, x, roots), axis=2))
+            z = np.empty(parts.shape, parts.dtype)
+            for q, part in enumerate(_BUTTERFLIES[radix](arithmetic, x, roots)):
+                z[:, :, q] = part
+            z = arithmetic.store(z)
         return z.reshape(shape)
 
     def _split(self, z: Complex) -> Complex:
@@ -249,7 +259,7 @@ class RealFft:
         spectra[0, :, n] = real - imaginary
         near = z[:, :, 1 : half + 1]
         far = z[:, :, n - 1 : n - half - 1 : -1]
-        mirrored = store(np.stack([far[0], -far[1]]))
+        mirrored = store(_pair(far[0], -far[1]))
         near, mirrored = divide(near, 2), divide(mirrored, 2)
         even = store(near + mirrored)
         odd = store(arithmetic.multiply(store(near - mirrored), self._split_twiddles))
