@@ -23,7 +23,7 @@ from .hybrid import quantize_asymmetric, quantize_symmetric
 _WIDTH = 1024  # biases are repeated to rows of about so many elements: NumPy's inner loops want long ones
 
 Float32s = NDArray[np.float32]
-#: What makes a `Requantize` or `RequantizeInt64`, given the keyword arguments `biases` and `reach`.
+#: What makes a `Requantize` or `RequantizeInt64`, given the keyword arguments `biases`, `reach` and `rows`.
 Requantizer = Callable[..., Callable[..., Array]]
 
 
@@ -122,9 +122,9 @@ class ConvInteger:
         reach = largest * np.abs(centered).sum(axis=(2, 3, 4), dtype=np.float64).reshape(-1)
         sums = centered.sum(axis=(2, 3, 4)).reshape(-1)
         constants = -image_zero_point * sums if biases is None else biases - image_zero_point * sums
-        self._requantize = requantizer(biases=constants, reach=reach)
         dtype = np.float32 if reach.max() <= 2**24 else np.float64
         self._convolution = prepare_convolution(centered, geometry, dtype, image_zero_point, in_order=False)
+        self._requantize = requantizer(biases=constants, reach=reach, rows=self._convolution.windows_per_tile)
 
     def __call__(self, image: Array, output: Array) -> None:
         """Compute `output` for `image`."""

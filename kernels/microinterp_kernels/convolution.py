@@ -103,6 +103,8 @@ class Convolution(Protocol):
 
     #: What to reshape the output to: [batch, windows down, windows across, output channels].
     shape: tuple[int, int, int, int]
+    #: How many windows a tile has, but for the last ones in their row or column.
+    windows_per_tile: int
 
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """For each tile: the index of its windows in `shape`, and their sums.
@@ -164,6 +166,7 @@ class MatrixConvolution:
         self._filters = np.ascontiguousarray(matrices, dtype)
         windows_per_tile = _TILE // (groups * max(self._k, per_group))
         self._tiles = _Tiles(geometry, windows_per_tile, dtype, border, channels_first=self._transposed)
+        self.windows_per_tile = self._tiles.windows_per_tile
         self._windows = [self._view_windows(tile, geometry, groups) for tile in self._tiles.tiles]
 
     def _view_windows(self, tile: _Tile, geometry: Geometry, groups: int) -> Array:
@@ -218,47 +221,44 @@ class TapConvolution:
         self.shape = (geometry.image[0], *geometry.windows.counts, channels)
         self._geometry = geometry
         self._tiles = _Tiles(geometry, _TILE // channels, dtype, border, repeats=multiplier)
+        self.windows_per_tile = self._tiles.windows_per_tile
         taps = filters.reshape(channels, height, width).transpose(1, 2, 0).astype(dtype)
         self._filters = np.tile(taps, max((tile.counts[1] for tile in self._tiles.tiles), default=1))
-        self._rows = [self._view_rows(tile) for tile in self._tiles.tiles]
+        self._shifted_rows = [self._shift_rows(tile) for tile in self._tiles.tiles]
 
-    def _view_rows(self, tile: _Tile) -> Array:
-        """The padded rows, each shifted by every column of the kernel: [rows, kernel width, across, channels]."""
-        (row, column, channel), (_, width), (_, across) = (
-            tile.padded.strides,
-            self._geometry.kernel,
-            tile.counts,
-        )
+    def _shift_rows(self, tile: _Tile) -> Array:
+        """The padded rows, as each column of the kernel sees them: [rows, kernel width, across, channels]."""
+        row, column, channel = tile.padded.strides
         return as_strided(
             tile.padded,
-            (len(tile.padded), width, across, tile.padded.shape[2]),
+            (len(tile.padded), self._geometry.kernel[1], tile.counts[1], tile.padded.shape[2]),
             (row, self._geometry.dilation[1] * column, self._geometry.stride[1] * column, channel),
             writeable=False,
         )
 
+    def _view_taps(self, rows: Array, down: int) -> Array:
+        """What each element of the kernel sees: [down, kernel height, kernel width, across · channels]."""
+        row, *others = rows.strides
+        strides = (self._geometry.stride[0] * row, self._geometry.dilation[0] * row, *others)
+        return as_strided(rows, (down, self._geometry.kernel[0], *rows.shape[1:]), strides, writeable=False)
+
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """See `Convolution`."""
-        (height, width), (stride, _), (dilation, _) = (
-            self._geometry.kernel,
-            self._geometry.stride,
-            self._geometry.dilation,
-        )
+        channels = self.shape[3]
         for batch in range(self.shape[0]):
-            for tile, rows in zip(self._tiles.tiles, self._rows, strict=True):
+            for tile, shifted_rows in zip(self._tiles.tiles, self._shifted_rows, strict=True):
                 self._tiles.fill(tile, image[batch])
-                (down, across), channels = tile.counts, self.shape[3]
-                # a view where the stride is one, a copy of all shifted rows where it is not
-                shifted = rows.reshape(len(rows), width, across * channels)
-                row = shifted.strides[0]
-                taps = as_strided(
-                    shifted,
-                    (down, height, *shifted.shape[1:]),
-                    (stride * row, dilation * row, *shifted.strides[1:]),
-                    writeable=False,
-                )
+                down, across = tile.counts
+                # across and channels become one axis: in a view if the stride is one, else in a copy
+                rows = shifted_rows.reshape(*shifted_rows.shape[:2], across * channels)
                 acc = np.empty((down, across * channels), self._filters.dtype)
                 with np.errstate(all="ignore"):
-                    np.einsum("ryxc,yxc->rc", taps, self._filters[:, :, : across * channels], out=acc)
+                    np.einsum(
+                        "rhwc,hwc->rc",
+                        self._view_taps(rows, down),
+                        self._filters[:, :, : across * channels],
+                        out=acc,
+                    )
                 yield (batch, *tile.where), acc.reshape(down, across, channels)
 
 
@@ -304,6 +304,7 @@ class _Tiles:
             buffer = np.full((channels, height, width), border, dtype).transpose(1, 2, 0)[..., None]
         else:
             buffer = np.full((height, width, channels, repeats), border, dtype)
+        self.windows_per_tile = rows * columns
         self.tiles = [
             _tile(
                 geometry, slice(top, min(top + rows, down)), slice(left, min(left + columns, across)), buffer

@@ -48,27 +48,37 @@ def requantize(
     return np.minimum(np.maximum(wrap_int32(scaled + zero_point), low), high)
 
 
-def requantize_int64(acc: Int64s, multipliers: ArrayLike, shifts: ArrayLike, low: int, high: int) -> Int64s:
-    """clamp(acc · multiplier, low, high) of int64 accumulators (16x8): 15-bit multipliers, rounded once."""
+def requantize_int64(
+    acc: Int64s, multipliers: ArrayLike, shifts: ArrayLike, low: int, high: int, zero_point: int = 0
+) -> Int64s:
+    """clamp(zero_point + acc · multiplier, low, high) of int64 accumulators (16x8): 15-bit multipliers."""
     scaled = multiply_int64_by_quantized_multiplier(acc, multipliers, shifts)
-    return np.minimum(np.maximum(scaled, low), high)
+    return np.minimum(np.maximum(wrap_int32(scaled + zero_point), low), high)
 
 
 class _Prepared:
     """Accumulators plus biases in, outputs out: in float64 where `_form` is exact, else by the definition."""
 
     def __init__(
-        self, multipliers: Int64s, shifts: Int64s, dtype: Any, biases: Int64s | None, reach: ArrayLike | None
+        self,
+        multipliers: Int64s,
+        shifts: Int64s,
+        dtype: Any,
+        biases: Int64s | None,
+        reach: ArrayLike | None,
+        rows: int,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.biases = np.zeros(1, np.int64) if biases is None else biases
         reach = np.asarray(_UNKNOWN if reach is None else reach, np.float64)
         arrays = np.broadcast_arrays(multipliers, shifts, self.biases, reach)
-        self._channels = arrays[0].size
-        self._form = self._find_form(*(a.astype(np.float64).reshape(-1) for a in arrays))
+        channels = arrays[0].size
+        repeats = _repeats(channels, rows)
+        self._width = channels * repeats
+        self._form = self._find_form(*(np.tile(a.astype(np.float64).reshape(-1), repeats) for a in arrays))
 
     def _find_form(self, q: Float64s, shifts: Float64s, biases: Float64s, reach: Float64s) -> _Form | None:
-        """An exact float64 form for accumulators up to `reach`, or None. All arrays are one per channel."""
+        """An exact float64 form for accumulators up to `reach`, or None; for rows as long as the arrays."""
         raise NotImplementedError
 
     def _define(self, acc: Int64s) -> Int64s:
@@ -85,15 +95,12 @@ class _Prepared:
         if self._form is None or not (acc.flags.c_contiguous and output.flags.c_contiguous):
             output[...] = self._define(acc.astype(np.int64) + self.biases)
             return output
-        flat_acc, flat_output = acc.reshape(-1), output.reshape(-1)
-        width = self._channels * _repeats(self._channels)
+        flat_acc, flat_output, width = acc.reshape(-1), output.reshape(-1), self._width
         whole = acc.size // width * width
         step = width * max(1, _BLOCK // width)
         for start in range(0, whole, step):
-            end = min(start + step, whole)
-            self._form(
-                flat_acc[start:end].reshape(-1, width), flat_output[start:end].reshape(-1, width), width
-            )
+            part = slice(start, min(start + step, whole))
+            self._form(flat_acc[part].reshape(-1, width), flat_output[part].reshape(-1, width), width)
         if whole < acc.size:
             self._form(flat_acc[whole:], flat_output[whole:], acc.size - whole)
         return output
@@ -108,6 +115,7 @@ class Requantize(_Prepared):
         dtype: the outputs' element type.
         biases: added to the accumulators first; int64, one per channel.
         reach: what no accumulator exceeds in magnitude, one or one per channel; None: nothing is known.
+        rows: how many accumulators each channel mostly has, if that is known.
     """
 
     def __init__(
@@ -121,10 +129,11 @@ class Requantize(_Prepared):
         *,
         biases: Int64s | None = None,
         reach: ArrayLike | None = None,
+        rows: int = 0,
     ) -> None:
         self.multipliers, self.shifts = multipliers, shifts
         self.zero_point, self.low, self.high = zero_point, low, high
-        super().__init__(multipliers, shifts, dtype, biases, reach)
+        super().__init__(multipliers, shifts, dtype, biases, reach, rows)
 
     def _define(self, acc: Int64s) -> Int64s:
         return requantize(acc, self.multipliers, self.shifts, self.zero_point, self.low, self.high)
@@ -174,20 +183,22 @@ class RequantizeInt64(_Prepared):
         high: int,
         dtype: Any,
         *,
+        zero_point: int = 0,
         biases: Int64s | None = None,
         reach: ArrayLike | None = None,
+        rows: int = 0,
     ) -> None:
         self.multipliers, self.shifts = multipliers, shifts
-        self.low, self.high = low, high
-        super().__init__(multipliers, shifts, dtype, biases, reach)
+        self.zero_point, self.low, self.high = zero_point, low, high
+        super().__init__(multipliers, shifts, dtype, biases, reach, rows)
 
     def _define(self, acc: Int64s) -> Int64s:
-        return requantize_int64(acc, self.multipliers, self.shifts, self.low, self.high)
+        return requantize_int64(acc, self.multipliers, self.shifts, self.low, self.high, self.zero_point)
 
     def _find_form(self, q: Float64s, shifts: Float64s, biases: Float64s, reach: Float64s) -> _Form | None:
         q = reduce_multiplier(q.astype(np.int64)).astype(np.float64)
         unit = np.exp2(15 - shifts)
-        offset = unit / 2 - self.low * unit
+        offset = unit / 2 + (self.zero_point - self.low) * unit
         largest = (reach + np.abs(biases)) * q
         if (shifts > 14).any() or (largest + np.abs(offset) >= np.minimum(_EXACT, unit * 2.0**30)).any():
             return None
@@ -205,8 +216,7 @@ class _OneStep:
     def __init__(
         self, scale: Float64s, offset: Float64s, low: int, high: int, bias_first: Float64s | None
     ) -> None:
-        self.scale, self.offset = _repeat(scale), _repeat(offset)
-        self.bias_first = None if bias_first is None else _repeat(bias_first)
+        self.scale, self.offset, self.bias_first = scale, offset, bias_first
         self.low, self.span = low, float(high - low)
 
     def __call__(self, acc: NDArray[Any], output: NDArray[Any], length: int) -> None:
@@ -232,9 +242,8 @@ class _TwoSteps:
         high: int,
         bias_first: Float64s | None,
     ) -> None:
-        self.scale, self.offset, self.right = _repeat(scale), _repeat(offset), _repeat(right)
-        self.bias_first = None if bias_first is None else _repeat(bias_first)
-        self.added = _repeat((np.int32(1) << (right - 1)) + (np.int32(zero_point) << right))
+        self.scale, self.offset, self.bias_first, self.right = scale, offset, bias_first, right
+        self.added = (np.int32(1) << (right - 1)) + (np.int32(zero_point) << right)
         self.low, self.high = np.int32(low), np.int32(high)
 
     def __call__(self, acc: NDArray[Any], output: NDArray[Any], length: int) -> None:
@@ -261,9 +270,8 @@ def _scale(
     return scaled
 
 
-def _repeats(channels: int) -> int:
-    return max(1, _WIDTH // channels)
-
-
-def _repeat(per_channel: NDArray[Any]) -> NDArray[Any]:
-    return np.tile(per_channel, _repeats(per_channel.size))
+def _repeats(channels: int, rows: int) -> int:
+    """How often to repeat the channels, best so that `rows` rows are used up without a rest."""
+    usual = max(1, _WIDTH // channels)
+    divisors = (r for r in range(min(2 * usual, rows), usual // 4, -1) if rows % r == 0)
+    return next(divisors, usual)
