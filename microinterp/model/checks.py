@@ -44,12 +44,13 @@ def check_model(model: Model) -> None:
     _check_metadata(model)
     unpacked = 0
     calls: list[set[int]] = []
+    names = [operator_name(code) for code in model.operator_codes]
     for i, subgraph in enumerate(model.subgraphs):
         with Place(f"subgraph {i}"):
             for t, tensor in enumerate(subgraph.tensors):
                 with Place(f"tensor {t} {tensor.name!r}"):
                     unpacked += _check_tensor(model, tensor, len(subgraph.tensors))
-            calls.append(_check_graph(model, subgraph))
+            calls.append(_check_graph(model, subgraph, names))
     stored = sum(buffer.size for buffer in model.buffers if buffer is not None)
     if unpacked > _MOST_UNPACKED_BYTES_PER_BYTE * stored + _UNPACKED_BYTES_FOR_FREE:
         raise Damage(f"the constants unpack to {unpacked} bytes, but the buffers have only {stored}")
@@ -109,14 +110,14 @@ def _check_quantization(quantization: Quantization, shape: tuple[int, ...], tens
                 raise Damage(f"it is quantized along dimension {dimension} of its shape {list(shape)}")
 
 
-def _check_graph(model: Model, subgraph: Subgraph) -> set[int]:
-    """Check the operators and their order; the subgraphs that they call."""
+def _check_graph(model: Model, subgraph: Subgraph, names: Sequence[str]) -> set[int]:
+    """Check the operators, whose codes have these names, and their order; the subgraphs that they call."""
     tensors = len(subgraph.tensors)
     _check_indices("graph input", subgraph.inputs, tensors)
     _check_indices("graph output", subgraph.outputs, tensors)
 
     producer: dict[int, int] = {}
-    names = [operator_name(code) for code in model.operator_codes]
+    given = set(subgraph.inputs)
     calls: set[int] = set()
     for i, operator in enumerate(subgraph.operators):
         with Place(f"operator {i} ({names[operator.opcode_index]})"):
@@ -133,8 +134,10 @@ def _check_graph(model: Model, subgraph: Subgraph) -> set[int]:
                 producer.setdefault(tensor, i)
     for i, operator in enumerate(subgraph.operators):
         for tensor in operator.inputs:
-            if producer.get(tensor, -1) >= i and not (
-                subgraph.tensors[tensor].is_variable or tensor in subgraph.inputs
+            if (
+                producer.get(tensor, -1) >= i
+                and tensor not in given
+                and not subgraph.tensors[tensor].is_variable
             ):
                 with Place(f"operator {i} ({names[operator.opcode_index]})"):
                     raise Damage(

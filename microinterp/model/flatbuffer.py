@@ -20,6 +20,8 @@ _U32 = struct.Struct("<I")
 _I32 = struct.Struct("<i")
 _U16 = struct.Struct("<H")
 
+_MEMBERS = {name: {member.value: member for member in enum} for name, enum in ENUMS.items()}
+
 # Tables, strings and vectors may be shared, but a file in which they are read over and over is not honest.
 _SHARING_LIMIT = 4
 
@@ -165,8 +167,7 @@ class FlatBuffer:
             if field.scalar is not None and not field.is_vector:
                 layout = struct.Struct("<" + field.scalar)
                 if offset := place(field.slot, layout.size):
-                    enum = ENUMS.get(field.type)
-                    scalars.append((field.name, offset, layout, {e.value: e for e in enum} if enum else None))
+                    scalars.append((field.name, offset, layout, _MEMBERS.get(field.type)))
             elif offset := place(field.slot, 4):
                 if field.type in UNIONS:
                     if type_offset := place(field.slot - 1, 1):

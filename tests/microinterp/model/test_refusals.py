@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flatbuffers import Builder
 
 from microinterp.errors import MicrointerpError, ModelFormatError
 from microinterp.model import load
@@ -30,6 +28,7 @@ from microinterp.model.ir import (
 from microinterp.model.reader import read_model
 from microinterp.model.writer import write_model
 from tests.fuzz import read_all
+from tests.raw_file import RawFile
 from tests.same_model import assert_same
 from tests.sample_models import SPARSE_VALUES, SPARSITY, add_model, data, strings
 
@@ -380,29 +379,6 @@ def test_damaged_offsets() -> None:
     assert refusal_after(text, 2**31) == (
         f"subgraph 0, tensor 1: vector of 2147483648 elements at byte {text} runs over the end of the file"
     )
-
-
-class RawFile(Builder):  # type: ignore[misc]
-    """Builds files that no writer would write."""
-
-    def vector(self, offsets: Sequence[int]) -> int:
-        self.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self.PrependUOffsetTRelative(offset)
-        return int(self.EndVector())
-
-    def table(self, offsets: Mapping[int, int] | None = None, longs: Mapping[int, int] | None = None) -> int:
-        self.StartObject(16)
-        for slot, offset in (offsets or {}).items():
-            self.PrependUOffsetTRelativeSlot(slot, offset, 0)
-        for slot, value in (longs or {}).items():
-            self.PrependUint64Slot(slot, value, 0)
-        return int(self.EndObject())
-
-    def finish(self, codes: Sequence[int], subgraphs: int, buffers: Sequence[int]) -> bytes:
-        lists = {1: self.vector(codes), 2: subgraphs, 4: self.vector(buffers)}
-        self.Finish(self.table(lists, {0: 3}), file_identifier=b"TFL3")
-        return bytes(self.Output())
 
 
 def repeated_subgraph(times: int, tensors: int) -> bytes:
