@@ -33,9 +33,18 @@ class Runtime:
     has_signal_operators: bool
     #: How an integer FULLY_CONNECTED requantizes: one double multiplication, or gemmlowp's fixed point.
     fully_connected_requantizes_in_double: bool
+    #: FULLY_CONNECTED checks shapes, quantization and activation, and infers the shape of its output; else it relies
+    #: on the output's shape in the model, and ignores the rest.
+    fully_connected_checks: bool
+    #: FULLY_CONNECTED of int16 takes its bias for the element type that the option quantized_bias_type names (INT64
+    #: by default); else the bias itself decides.
+    fully_connected_bias_type_is_an_option: bool
     #: Per-tensor multipliers are products of float32 scales, rounded to float32 (LiteRT), or exact doubles
     #: (TFLM).
     multiplies_scales_in_float32: bool
+    #: SVDF and LSTM are LiteRT's, which compute with its `tensor_utils` and know all variants (peepholes, hybrid
+    #: weights, …), or else TFLM's plain ones.
+    recurrent_uses_tensor_utils: bool
     #: AVERAGE_POOL_2D and MAX_POOL_2D refuse an output that is quantized otherwise than the input.
     pooling_checks_quantization: bool
     #: Most dimensions that operators of two tensors broadcast.
@@ -50,8 +59,8 @@ class Runtime:
     refuses_quantized_int32: bool
     #: ADD of int32 applies its fused activation.
     clamps_int32_sums: bool
-    #: SUB takes output scales so fine that its multiplier exceeds one, and gives −1, 0 or 1.
-    subtracts_to_fine_scales: bool
+    #: SUB refuses zero points that are not numbers of the element type.
+    sub_checks_zero_points: bool
     #: MUL takes int16 to int8 or uint8.
     multiplies_int16_to_8_bits: bool
     #: DIV of int32 makes −2^31 / −1 the largest number; else the runtime dies of it.
@@ -70,6 +79,8 @@ class Runtime:
     arg_max_skips_leading_nans: bool
     #: An operator may learn the shape of its output at invoke; else what decides the shape must be constant.
     has_dynamic_tensors: bool
+    #: RESHAPE takes the shape that the model stores for its output, whatever its shape operand says.
+    reshapes_to_stored_shape: bool
     #: Most inputs of a CONCATENATION, and most dimensions of each (None: any number).
     most_concatenated_inputs: int | None
     most_concatenated_dimensions: int | None
@@ -111,7 +122,7 @@ class Runtime:
     conv_2d_bias_type_is_an_option: bool
     #: DEPTHWISE_CONV_2D counts its filters per channel by the option depth_multiplier; else by its weights.
     trusts_depth_multiplier: bool
-    #: Element types of the filters of a convolution, by operator and by element type of the image.
+    #: Element types of the weights of convolutions and FULLY_CONNECTED, by operator and by element type of the input.
     filter_types: Mapping[str, Mapping[T, tuple[T, ...]]] = field(hash=False)
     #: Element types that each operator accepts as its data, for operators whose types differ by runtime.
     element_types: Mapping[str, tuple[T, ...]] = field(hash=False)
@@ -140,11 +151,18 @@ _LITERT_FILTER_TYPES = {
         T.INT16: (T.INT8,),
         T.UINT8: (T.UINT8,),
     },
+    "FULLY_CONNECTED": {
+        T.FLOAT32: (T.FLOAT32, T.INT8, T.UINT8, T.INT4, T.INT2),
+        T.INT8: (T.INT8, T.INT4, T.INT2),
+        T.INT16: (T.INT8, T.INT16, T.INT4, T.INT2),
+        T.UINT8: (T.UINT8,),
+    },
 }
 
 _TFLM_FILTER_TYPES = {
     "CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
     "DEPTHWISE_CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
+    "FULLY_CONNECTED": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
 }
 
 _LITERT_ELEMENT_TYPES = {
@@ -234,7 +252,10 @@ TFLITE = Runtime(
     checks_quantization=True,
     has_signal_operators=False,
     fully_connected_requantizes_in_double=True,
+    fully_connected_checks=True,
+    fully_connected_bias_type_is_an_option=True,
     multiplies_scales_in_float32=True,
+    recurrent_uses_tensor_utils=True,
     pooling_checks_quantization=False,
     most_broadcast_dimensions=8,
     computes_with_plain_int16=True,
@@ -242,7 +263,7 @@ TFLITE = Runtime(
     int16_is_symmetric=True,
     refuses_quantized_int32=False,
     clamps_int32_sums=True,
-    subtracts_to_fine_scales=True,
+    sub_checks_zero_points=True,
     multiplies_int16_to_8_bits=True,
     divides_int32_saturating=True,
     refuses_quantized_zero_divisors=True,
@@ -252,6 +273,7 @@ TFLITE = Runtime(
     arg_max_reads_output_type=True,
     arg_max_skips_leading_nans=True,
     has_dynamic_tensors=True,
+    reshapes_to_stored_shape=False,
     most_concatenated_inputs=None,
     most_concatenated_dimensions=None,
     packs_need_equal_quantization=True,
@@ -283,7 +305,10 @@ TFLM = Runtime(
     checks_quantization=False,
     has_signal_operators=True,
     fully_connected_requantizes_in_double=False,
+    fully_connected_checks=False,
+    fully_connected_bias_type_is_an_option=False,
     multiplies_scales_in_float32=False,
+    recurrent_uses_tensor_utils=False,
     pooling_checks_quantization=True,
     most_broadcast_dimensions=6,
     computes_with_plain_int16=False,
@@ -291,7 +316,7 @@ TFLM = Runtime(
     int16_is_symmetric=False,
     refuses_quantized_int32=True,
     clamps_int32_sums=False,
-    subtracts_to_fine_scales=False,
+    sub_checks_zero_points=False,
     multiplies_int16_to_8_bits=False,
     divides_int32_saturating=False,
     refuses_quantized_zero_divisors=False,
@@ -301,6 +326,7 @@ TFLM = Runtime(
     arg_max_reads_output_type=False,
     arg_max_skips_leading_nans=False,
     has_dynamic_tensors=False,
+    reshapes_to_stored_shape=True,
     most_concatenated_inputs=10,
     most_concatenated_dimensions=6,
     packs_need_equal_quantization=False,

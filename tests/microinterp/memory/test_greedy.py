@@ -1,4 +1,4 @@
-"""The greedy planner against an independent, simple implementation of the same rules, and against what any plan must keep."""
+"""The greedy planner against a simple implementation of the same rules, and what any plan must keep."""
 
 from __future__ import annotations
 
