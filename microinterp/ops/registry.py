@@ -21,9 +21,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "depthwise_conv": ("DEPTHWISE_CONV_2D",),
     "fully_connected": ("FULLY_CONNECTED",),
     "gather": ("GATHER", "GATHER_ND"),
+    "lstm": ("UNIDIRECTIONAL_SEQUENCE_LSTM",),
     "pooling": ("AVERAGE_POOL_2D", "MAX_POOL_2D"),
     "quantize": ("DEQUANTIZE", "QUANTIZE"),
-    "recurrent": ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
     "reshape": ("RESHAPE",),
     "resize": ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
     "signal": (
@@ -39,6 +39,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "split": ("SPLIT", "SPLIT_V", "UNPACK"),
     "strided_slice": ("STRIDED_SLICE",),
+    "svdf": ("SVDF",),
     "unary": ("SQRT",),
     "variables": ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"),
 }
