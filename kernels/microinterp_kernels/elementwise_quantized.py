@@ -55,7 +55,7 @@ class AddQuantized:
     """ADD or SUB: both inputs are brought to a common scale, and the sum of them to the output's.
 
     The scales are positive float32 values. The native kernels want `output_scaling`, from the common scale to the
-    output's, to be below one; LiteRT's SUB takes more, and gives −1, 0 or 1, as does this.
+    output's, to be below one.
     """
 
     def __init__(
@@ -85,11 +85,10 @@ class AddQuantized:
         """Compute `output`."""
         left = self._rescale(x, self.x_zero_point, self.x_multiplier, self.x_shift)
         right = self._rescale(y, self.y_zero_point, self.y_multiplier, self.y_shift)
-        total = wrap_int32(left - right if self.subtract else left + right)
-        result = wrap_int32(
-            _any_shift(total, self.output_multiplier, self.output_shift) + self.output_zero_point
+        total = left - right if self.subtract else left + right
+        output[...] = requantize(
+            total, self.output_multiplier, self.output_shift, self.output_zero_point, self.low, self.high
         )
-        output[...] = np.minimum(np.maximum(result, self.low), self.high)
 
     def _rescale(self, x: Array, zero_point: int, multiplier: int, shift: int) -> Int64s:
         shifted = wrap_int32((x.astype(np.int64) - zero_point) << self.left_shift)
@@ -162,7 +161,9 @@ class MultiplyInt16ToInt8:
 class DivideQuantized:
     """DIV: the number less its zero point times the reciprocal of the divisor less its own, requantized.
 
-    TFLM divides by zero, too: what its reciprocal then is has no meaning, but is always the same.
+    The native kernels shift by 32 bits and more where the quotient is small, so that −31 / −128 becomes 127 when
+    all scales are 1. TFLM divides by zero, too: the result has no meaning, but is always the same. All this is
+    reproduced.
     """
 
     def __init__(

@@ -28,6 +28,10 @@ def prepare_quantize(node: Node) -> Invocation:
     node.require_type(x, *types)
     node.require_type(output, *types[x.type])
     node.require(output.is_quantized, f"{output} must be quantized")
+    node.require(
+        output.scales.size == 1 or node.runtime.quantizes_per_channel,
+        f"{output} has {output.scales.size} scales, where this runtime takes one",
+    )
     output.shape = x.shape
     if x.type is TensorType.FLOAT32:
         return _prepare_from_float(node, x, output)
