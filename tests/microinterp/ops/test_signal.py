@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import wave
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,18 +44,19 @@ def integers(draw: Draw, shape: tuple[int, ...], element_type: TensorType) -> Ar
     """Values of every magnitude, the ends of the range among them."""
     limits = np.iinfo(NUMPY_TYPES[element_type])
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    values = rng.integers(limits.min, limits.max, shape, limits.dtype, endpoint=True)
+    size = math.prod(shape)
+    values = rng.integers(limits.min, limits.max, size, limits.dtype, endpoint=True)
     ends = np.array([limits.max, limits.min], limits.dtype)[(values & 1).astype(np.intp)]
     style = draw(st.sampled_from(["all", "magnitudes", "ends", "near ends", "least"]))
     if style == "magnitudes":
-        values >>= rng.integers(0, limits.bits, shape).astype(limits.dtype)
+        values >>= rng.integers(0, limits.bits, size).astype(limits.dtype)
     elif style == "ends":
         values = ends
     elif style == "near ends":
         values = ends + (values >> 1 & 1) - (values >> 2 & 1)
     elif style == "least":
-        values = np.full(shape, limits.min, limits.dtype)
-    return values
+        values = np.full(size, limits.min, limits.dtype)
+    return values.reshape(shape)
 
 
 def floats(draw: Draw, shape: tuple[int, ...]) -> Array:
@@ -478,6 +481,35 @@ def test_options_that_leave_the_tensors_or_the_language_are_refused(
     changed = options if "other" in options else {**sound, **options}
     with pytest.raises(PrepareError, match=reason):
         run_ours(signal_model(operator, inputs, outputs, changed), [zeros(inputs)], "tflm")
+
+
+@operators
+@given(data=st.data())
+def test_absurd_models_are_refused_or_run(operator: str, data: st.DataObject) -> None:
+    """No option and no shape makes anything but one of our own errors."""
+    draw = data.draw
+    inputs, outputs, options = SOUND[operator]
+    numbers = st.integers(-3, 40) | st.integers(-(2**63), 2**63 - 1)
+    anything = (
+        numbers
+        | st.booleans()
+        | st.none()
+        | st.floats(width=32)
+        | st.text(max_size=3)
+        | st.lists(numbers, max_size=2)
+    )
+    options = {name: draw(st.just(value) | anything) for name, value in options.items()}
+    dimensions = st.integers(0, 9) | st.just(125)
+    inputs = [
+        TensorSpec([draw(st.just(d) | dimensions) for d in spec.shape], spec.type)
+        if draw(st.booleans())
+        else spec
+        for spec in inputs
+    ]
+    arrays = [integers(draw, tuple(spec.shape), spec.type) for spec in inputs if spec.data is None]
+    model = signal_model(operator, inputs, outputs, options)
+    with contextlib.suppress(MicrointerpError):
+        run_ours(model, [arrays], "tflm")
 
 
 @pytest.mark.parametrize("constant", [True, False])
