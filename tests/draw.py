@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -12,6 +13,9 @@ from microinterp.model.ir import NUMPY_TYPES, TensorType
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
+
+# A quarter of the profile's examples, for tests of which there is one per element type and runtime.
+FEWER_EXAMPLES = settings(max_examples=settings().max_examples // 4)
 
 _SPECIAL = (0.0, 1e-45, 1e-40, 2.0**-126, 0.5, 1.0, 1.5, 2.5, 6.0, 127.5, 255.5, 2.0**31, 3e38, np.inf)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from microinterp.errors import MicrointerpError
 from microinterp.model.ir import TensorType
 from microinterp.runtimes import RUNTIMES
-from tests.draw import Array, Shape, numbers
+from tests.draw import FEWER_EXAMPLES, Array, Shape, numbers
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
@@ -55,7 +55,7 @@ def few_numbers(draw: st.DrawFn, type: TensorType, shape: Shape) -> Array:
 
 @pytest.mark.parametrize(("operator", "runtime", "type"), CASES)
 @given(data=st.data())
-@settings(max_examples=settings().max_examples)
+@FEWER_EXAMPLES
 def test_equals_native(operator: str, runtime: RuntimeName, type: TensorType, data: st.DataObject) -> None:
     # long rows for LiteRT's vector code: four lanes of floats, 16 of bytes
     shape = data.draw(

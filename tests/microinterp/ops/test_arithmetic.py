@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -15,7 +15,7 @@ from microinterp.model.ir import NUMPY_TYPES, Model, Operator, OperatorCode, Sub
 from microinterp.model.schema import operator_code
 from microinterp.model.writer import write_model
 from microinterp.runtimes import RUNTIMES
-from tests.draw import Array, Shape, numbers, scales, shapes, zero_points
+from tests.draw import FEWER_EXAMPLES, Array, Shape, numbers, scales, shapes, zero_points
 from tests.oracles import RUNTIME_NAMES, OracleCrashed, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
@@ -120,9 +120,8 @@ def _replace_zeros(divisors: Array, zero: Any) -> None:
     divisors[divisors == zero] = zero + 1 if zero < 100 else zero - 1
 
 
-# A quarter of the profile's examples: there are seventy of these tests.
 @pytest.mark.parametrize(("operator", "runtime", "type"), CASES)
-@settings(max_examples=settings().max_examples // 4)
+@FEWER_EXAMPLES
 @given(data=st.data())
 def test_equals_native(operator: str, runtime: RuntimeName, type: TensorType, data: st.DataObject) -> None:
     assert equals_native(data.draw(problems(operator, runtime, type)), runtime)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from microinterp.model.ir import NUMPY_TYPES, Model, Operator, OperatorCode, Subgraph, Tensor, TensorType
 from microinterp.model.writer import write_model
 from microinterp.runtimes import RUNTIMES
-from tests.draw import Array, Shape, numbers, shapes
+from tests.draw import FEWER_EXAMPLES, Array, Shape, numbers, shapes
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, single_op_model
 
@@ -39,7 +39,7 @@ EDGES = [
 
 @pytest.mark.parametrize(("runtime", "type"), [case for case in ACCEPTED if case[1] in READABLE])
 @given(data=st.data())
-@settings(max_examples=settings().max_examples // 2)
+@FEWER_EXAMPLES
 def test_equals_native(runtime: RuntimeName, type: TensorType, data: st.DataObject) -> None:
     outputs = [t for t in RUNTIMES[runtime].element_types["CAST"] if t in READABLE]
     output = data.draw(st.sampled_from(outputs))
@@ -93,7 +93,7 @@ def chain(types: Sequence[TensorType], shape: Shape) -> bytes:
 
 @pytest.mark.parametrize("first", READABLE[:-1])
 @given(data=st.data(), shape=shapes(0), last=st.sampled_from(READABLE[:-1]))
-@settings(max_examples=settings().max_examples // 4)
+@FEWER_EXAMPLES
 def test_bfloat16(first: TensorType, data: st.DataObject, shape: Shape, last: TensorType) -> None:
     model = chain([first, TensorType.BFLOAT16, TensorType.BFLOAT16, last], shape)
     assert check_against_oracle(model, [[data.draw(numbers(first, shape))]], "tflite")

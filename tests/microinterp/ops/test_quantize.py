@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.runtimes import RUNTIMES
-from tests.draw import Array, Shape, numbers, scales, shapes
+from tests.draw import FEWER_EXAMPLES, Array, Shape, numbers, scales, shapes
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, single_op_model
 
@@ -52,6 +52,7 @@ def floats_of(draw: st.DrawFn, shape: Shape, scale: float) -> Array:
 
 
 @pytest.mark.parametrize(("runtime", "output"), FROM_FLOAT)
+@FEWER_EXAMPLES
 @given(data=st.data())
 def test_quantize(runtime: RuntimeName, output: TensorType, data: st.DataObject) -> None:
     shape = data.draw(shapes(0 if runtime == "tflite" else 1))
@@ -65,6 +66,7 @@ def test_quantize(runtime: RuntimeName, output: TensorType, data: st.DataObject)
 
 
 @pytest.mark.parametrize("output", PER_CHANNEL)
+@FEWER_EXAMPLES
 @given(data=st.data())
 def test_quantize_per_channel(output: TensorType, data: st.DataObject) -> None:
     shape, axis, channel_scales, channel_zero_points = data.draw(channels(output))
@@ -93,7 +95,7 @@ def channels(draw: st.DrawFn, type: TensorType) -> tuple[Shape, int, list[float]
 
 @pytest.mark.parametrize(("runtime", "x", "output"), REQUANTIZE)
 @given(data=st.data())
-@settings(max_examples=settings().max_examples // 2)
+@FEWER_EXAMPLES
 def test_requantize(runtime: RuntimeName, x: TensorType, output: TensorType, data: st.DataObject) -> None:
     # small ones are computed, large ones of int16 looked up in a table
     shape = data.draw(st.one_of(shapes(0 if runtime == "tflite" else 1), st.just((5000,))))
@@ -108,6 +110,7 @@ def test_requantize(runtime: RuntimeName, x: TensorType, output: TensorType, dat
 
 
 @pytest.mark.parametrize(("runtime", "type"), DEQUANTIZE)
+@FEWER_EXAMPLES
 @given(data=st.data())
 def test_dequantize(runtime: RuntimeName, type: TensorType, data: st.DataObject) -> None:
     shape = data.draw(shapes(0 if runtime == "tflite" else 1))
@@ -127,6 +130,7 @@ def test_dequantize(runtime: RuntimeName, type: TensorType, data: st.DataObject)
 
 
 @pytest.mark.parametrize("type", EIGHT_BITS_OR_LESS)
+@FEWER_EXAMPLES
 @given(data=st.data())
 def test_dequantize_per_channel(type: TensorType, data: st.DataObject) -> None:
     shape, axis, channel_scales, channel_zero_points = data.draw(channels(type))
@@ -138,6 +142,7 @@ def test_dequantize_per_channel(type: TensorType, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("type", PER_CHANNEL)
+@FEWER_EXAMPLES
 @given(data=st.data())
 def test_dequantize_per_channel_in_tflm(type: TensorType, data: st.DataObject) -> None:
     shape, axis, channel_scales, channel_zero_points = data.draw(channels(type))
