@@ -116,13 +116,17 @@ class FlatBuffer:
         start, count = self.vector(position, np.dtype(dtype).itemsize)
         return np.frombuffer(self.data, dtype, count, start)
 
-    def bytes(self, position: int | None) -> bytes | None:
+    def octets(self, position: int | None) -> bytes | None:
         """A vector of bytes; None where it is absent."""
         if position is None:
             return None
         start, count = self.vector(position, 1)
-        self._spend(4 + count)
-        return bytes(self.data[start : start + count])
+        return self.copy(np.frombuffer(self.data, np.uint8, count, start))
+
+    def copy(self, data: NDArray[np.uint8]) -> bytes:
+        """The bytes of a part of the file, of which there may not be too many."""
+        self._spend(4 + data.size)
+        return data.tobytes()
 
     def string(self, position: int) -> str:
         """The string at `position`; what is not UTF-8 is kept as surrogate escapes."""

@@ -135,7 +135,8 @@ class Operator:
     `options` holds every field of the operator's options table by TFLite's name, defaults filled in where
     the table or the field is absent; enums are `IntEnum`s. For a custom operator it is the decoded flexbuffer
     map (empty if there is none, or if the bytes are not a flexbuffer map); the bytes stay in
-    `custom_options`. `options_table` names the table that the file really has, None if it has none.
+    `custom_options`. `options_table` names the table that the file really has, None if it has none; the
+    content of a table that is not the operator's own is ignored, as it is by the native runtimes.
     """
 
     opcode_index: int

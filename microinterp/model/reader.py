@@ -14,29 +14,10 @@ from ..errors import ModelFormatError
 from .checks import check_model
 from .damage import Damage, Place
 from .flatbuffer import FlatBuffer
-from .ir import (
-    Metadata,
-    Model,
-    Operator,
-    OperatorCode,
-    Quantization,
-    SignatureDef,
-    Subgraph,
-    Tensor,
-)
-from .schema import (
-    CUSTOM,
-    ENUMS,
-    default_options,
-    fields,
-    operator_name,
-    options_table,
-)
+from .ir import Metadata, Model, Operator, OperatorCode, Quantization, SignatureDef, Subgraph, Tensor
+from .schema import CUSTOM, ENUMS, IDENTIFIER, VERSION, default_options, fields, operator_name, options_table
 
 T = TypeVar("T")
-
-IDENTIFIER = b"TFL3"
-VERSION = 3
 
 
 def read_model(data: bytes | bytearray | memoryview) -> Model:
@@ -191,21 +172,20 @@ class _Reader:
             return self._operator_of(code, table)
 
     def _operator_of(self, code: OperatorCode, table: dict[str, Any]) -> Operator:
-        custom_options = self.file.bytes(table["custom_options"])
+        custom_options = self.file.octets(table["custom_options"])
         if custom_options is None:
             outside = self._outside(table["large_custom_options_offset"], table["large_custom_options_size"])
-            custom_options = None if outside is None else outside.tobytes()
+            custom_options = None if outside is None else self.file.copy(outside)
 
         own, options = self.options_tables[table["opcode_index"]]
-        present = table["builtin_options"]
-        if present is None or (table["builtin_options_2"] is not None and present[0] != own):
-            present = table["builtin_options_2"] or present
+        first, second = table["builtin_options"], table["builtin_options_2"]
+        present = second if first is None or (second is not None and second[0] == own) else first
         if code.builtin_code == CUSTOM:
             if custom_options:
                 from .custom_options import decode_custom_options
 
                 options = MappingProxyType(decode_custom_options(custom_options))
-        elif present is not None and (own is None or own == present[0]):
+        elif present is not None and own in (None, present[0]):
             options = self._content(*present)
         return Operator(
             opcode_index=table["opcode_index"],
@@ -228,7 +208,7 @@ class _Reader:
             if value is None:
                 continue
             if field.type == "ubyte" and field.is_vector:
-                table[field.name] = self.file.bytes(value)
+                table[field.name] = self.file.octets(value)
             elif field.is_vector and field.scalar is not None:
                 numbers = self.file.numbers(value, field.scalar)
                 enum = ENUMS.get(field.type)

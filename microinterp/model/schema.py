@@ -18,6 +18,9 @@ from .ir import TensorType
 if TYPE_CHECKING:
     from .ir import OperatorCode
 
+IDENTIFIER = b"TFL3"
+VERSION = 3
+
 
 class DimensionType(IntEnum):
     """How a dimension of a sparse tensor is stored."""

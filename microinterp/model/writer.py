@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .ir import Model, Operator, SignatureDef
-from .schema import UNIONS, Field, fields
+from .schema import IDENTIFIER, UNIONS, Field, fields
 
 if TYPE_CHECKING:
     from flatbuffers import Builder
 
-_IDENTIFIER = b"TFL3"
 _DATA_ALIGNMENT = 16
 
 
@@ -28,7 +27,7 @@ def write_model(model: Model) -> bytes:
 
     size = sum(buffer.size for buffer in model.buffers if buffer is not None)
     builder = Builder(size + 4096)
-    builder.Finish(_Writer(builder).table("Model", model), file_identifier=_IDENTIFIER)
+    builder.Finish(_Writer(builder).table("Model", model), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 

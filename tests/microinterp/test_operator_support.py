@@ -25,11 +25,6 @@ def test_equals_the_survey_of_the_sources() -> None:
         if entry["name"] == "CUSTOM":
             continue  # it stands for all custom operators and is none itself
         support = native_support(entry["name"])
-        if entry["name"] == "ethos-u":
-            assert (
-                support is None
-            )  # TFLM has it only in builds for that processor, and nothing else can run it
-            continue
         assert support is not None
         names.add(support.name)
         assert support.code == entry["code"]

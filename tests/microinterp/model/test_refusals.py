@@ -438,3 +438,12 @@ def test_a_sparse_constant_may_not_fill_the_memory() -> None:
     sparsity = {"traversal_order": (0,), "dim_metadata": (level,)}
     huge = with_tensor(1, type=TensorType.INT8, shape=(2**30,), quantization=None, sparsity=sparsity)
     assert "unpack to 1073741824 bytes" in refusal(write_model(huge))
+
+
+def test_custom_options_outside_may_not_fill_the_memory() -> None:
+    raw = RawFile(1024)
+    code = raw.table({1: raw.CreateString("Custom")}, {3: 32})
+    operators = raw.vector([raw.table({}, {9: 8, 10: 4000})] * 100)
+    subgraph = raw.table({0: raw.vector([]), 3: operators})
+    file = raw.finish([code], raw.vector([subgraph]), [raw.table()])
+    assert "lead to the same data over and over" in refusal(file + bytes(4000))
