@@ -35,11 +35,11 @@ class Masks:
 
     def places(self, rank: int, specs: int) -> list[int]:
         """For each axis of the input and each new one, in order: the number of its spec, `_WHOLE` or `_NEW`."""
-        known = (1 << specs) - 1
-        ellipsis = self.ellipsis_mask & known
-        new = self.new_axis_mask & known & ~ellipsis
+        ellipsis, new = self.ellipsis_mask, self.new_axis_mask & ~self.ellipsis_mask
         if ellipsis & (ellipsis - 1):
             raise InvokeError("there is more than one ellipsis")
+        if (ellipsis | new) >> specs:  # LiteRT makes something of them, but nothing that fits the input
+            raise InvokeError(f"there are {specs} specs, but an ellipsis or new axis beyond them")
         axes = rank + new.bit_count()
         places: list[int] = []
         for i in range(specs):
