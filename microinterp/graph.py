@@ -22,9 +22,10 @@ from .memory.lifetimes import Lifetimes
 from .memory.offline import offline_offsets
 from .memory.plan import ALIGNMENT, Buffer, Plan
 from .model.ir import NUMPY_TYPES, Array, Model, TensorType
+from .operator_support import native_support
 from .ops.node import Invocation, Node, Resources, RuntimeTensor
 from .ops.registry import find_prepare
-from .runtimes import Runtime
+from .runtimes import RUNTIMES, Runtime
 
 Step = Callable[[], Any]
 
@@ -87,11 +88,9 @@ class PreparedSubgraph:
 
     def _prepare_node(self, node: Node) -> Invocation:
         prepare = find_prepare(node.name)
-        if prepare is None:
-            raise UnsupportedOperatorError(
-                f"subgraph {self.index}, operator {node.index}: {node.name} (version {node.version}) is not "
-                f"implemented in microinterp"
-            )
+        if node.code.custom_code is not None:
+            self._graph.check_custom_operator(node)
+        assert prepare is not None, "check_operators has refused the builtin ones"
         invocation = prepare(node)
         for tensor in invocation.dynamic:
             tensor.dynamic = True
@@ -282,21 +281,42 @@ class Graph:
         self.resources.reset()
 
     def check_operators(self) -> None:
-        """Refuse at once what can be refused before anything is prepared: builtin operators without a kernel.
+        """Refuse at once what can be refused before anything is prepared: builtin operators that are not there.
+
+        Custom operators are refused when they are prepared, as in the native runtimes.
 
         Raises:
             UnsupportedOperatorError: naming all of them.
         """
-        missing: dict[str, str] = {}
+        missing: dict[str, None] = {}
         for subgraph in self.subgraphs:
             for node in subgraph.nodes:
-                if node.code.custom_code is None and find_prepare(node.name) is None:
-                    missing.setdefault(
-                        node.name,
-                        f"{node.name} (version {node.version}; subgraph {subgraph.index}, operator {node.index})",
-                    )
+                if node.code.custom_code is None and (reason := self._refusal(node)) is not None:
+                    missing.setdefault(f"{reason} (subgraph {subgraph.index}, operator {node.index})")
         if missing:
-            raise UnsupportedOperatorError("microinterp does not implement: " + ", ".join(missing.values()))
+            raise UnsupportedOperatorError("; ".join(missing))
+
+    def check_custom_operator(self, node: Node) -> None:
+        """Refuse a custom operator that is not there.
+
+        Raises:
+            PrepareError: naming it.
+        """
+        reason = self._refusal(node)
+        if reason is not None:
+            node.fail(reason)
+
+    def _refusal(self, node: Node) -> str | None:
+        """Why there is no such operator in this runtime, or here; None if there is."""
+        native = native_support(node.name)
+        what = f"{node.name} version {node.version}"
+        if native is None or not self.runtime.supports(native, node.version):
+            others = [r.name for r in RUNTIMES.values() if native and r.supports(native, node.version)]
+            hint = f'; runtime="{others[0]}" has it' if others else ""
+            return f"the runtime {self.runtime.name} does not have {what}{hint}"
+        if find_prepare(node.name) is None:
+            return f"microinterp does not implement {what} yet"
+        return None
 
 
 def _aligned_zeros(size: int) -> NDArray[np.uint8]:

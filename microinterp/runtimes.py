@@ -6,11 +6,12 @@ name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from .model.ir import TensorType as T
+from .operator_support import NativeSupport
 
 RuntimeName = Literal["tflite", "tflm"]
 
@@ -20,6 +21,8 @@ class Runtime:
     """Whose results to reproduce, as data."""
 
     name: RuntimeName
+    #: Whether it has an operator in a version.
+    supports: Callable[[NativeSupport, int], bool]
     #: Graph inputs keep their values through invoke (TFLM's planner may reuse their memory).
     preserves_inputs: bool
     #: All subgraphs are prepared at once and share one arena and one plan, rather than each when it is first
@@ -29,8 +32,6 @@ class Runtime:
     honours_offline_plans: bool
     #: The quantization parameters of every tensor must be consistent, used or not.
     checks_quantization: bool
-    #: TFLM's custom operators for audio (SignalRfft and the like) exist.
-    has_signal_operators: bool
     #: How an integer FULLY_CONNECTED requantizes: one double multiplication, or gemmlowp's fixed point.
     fully_connected_requantizes_in_double: bool
     #: FULLY_CONNECTED checks shapes, quantization and activation, and infers the shape of its output; else it relies
@@ -246,11 +247,14 @@ _TFLM_QUANTIZED_TYPES = {
 
 TFLITE = Runtime(
     name="tflite",
+    supports=lambda native, version: (
+        native.litert_reference is not None
+        and native.litert_reference[0] <= version <= native.litert_reference[1]
+    ),
     preserves_inputs=True,
     plans_all_subgraphs_together=False,
     honours_offline_plans=False,
     checks_quantization=True,
-    has_signal_operators=False,
     fully_connected_requantizes_in_double=True,
     fully_connected_checks=True,
     fully_connected_bias_type_is_an_option=True,
@@ -299,11 +303,11 @@ TFLITE = Runtime(
 
 TFLM = Runtime(
     name="tflm",
+    supports=lambda native, version: native.tflm,
     preserves_inputs=False,
     plans_all_subgraphs_together=True,
     honours_offline_plans=True,
     checks_quantization=False,
-    has_signal_operators=True,
     fully_connected_requantizes_in_double=False,
     fully_connected_checks=False,
     fully_connected_bias_type_is_an_option=False,

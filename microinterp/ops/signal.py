@@ -32,11 +32,6 @@ UInt64s = NDArray[np.uint64]
 _LONGEST_FFT = 2**20
 
 
-def _check(node: Node, inputs: int, outputs: int = 1) -> None:
-    node.require(node.runtime.has_signal_operators, f"the runtime {node.runtime.name!r} has no such operator")
-    node.require_counts(inputs, outputs)
-
-
 def _vector(node: Node, tensor: RuntimeTensor, element_type: TensorType) -> RuntimeTensor:
     """The tensor, which must have rank 1 and this type."""
     node.require_rank(tensor, 1)
@@ -60,7 +55,7 @@ def _option(node: Node, name: str, least: int = -(2**31), most: int = 2**31 - 1)
 
 def prepare_signal_window(node: Node) -> Invocation:
     """Samples times a window: input (…), weights (n,), both int16; the input's size is a multiple of n."""
-    _check(node, 2)
+    node.require_counts(2, 1)
     x, weights, output = node.input(0), _vector(node, node.input(1), TensorType.INT16), node.output()
     node.require(len(x.shape) >= 1, f"{x} must have at least one dimension")
     node.require_type(x, TensorType.INT16)
@@ -81,7 +76,7 @@ def prepare_signal_window(node: Node) -> Invocation:
 
 def prepare_signal_fft_auto_scale(node: Node) -> Invocation:
     """Samples (n,) int16 shifted up as far as they go, and by how many bits: a scalar, int32."""
-    _check(node, 1, 2)
+    node.require_counts(1, 2)
     x, output, bits = _vector(node, node.input(0), TensorType.INT16), node.output(0), node.output(1)
     node.require_type(output, TensorType.INT16)
     node.require_type(bits, TensorType.INT32)
@@ -97,7 +92,7 @@ def prepare_signal_fft_auto_scale(node: Node) -> Invocation:
 
 def prepare_signal_rfft(node: Node) -> Invocation:
     """Signals (…, n), padded with zeros to `fft_length`, to spectra (…, fft_length + 2) of interleaved complex."""
-    _check(node, 1)
+    node.require_counts(1, 1)
     x, output = node.input(0), node.output()
     length = _option(node, "fft_length", 0)
     element_type = _option(node, "T")
@@ -132,7 +127,7 @@ def prepare_signal_energy(node: Node) -> Invocation:
 
     As in TFLM, the rest of the output stays as it is.
     """
-    _check(node, 1)
+    node.require_counts(1, 1)
     x, output = _vector(node, node.input(0), TensorType.INT16), node.output()
     node.require_type(output, TensorType.UINT32)
     _require_same_rank(node, output, 1)
@@ -148,7 +143,7 @@ def prepare_signal_energy(node: Node) -> Invocation:
 
 def prepare_signal_filter_bank(node: Node) -> Invocation:
     """Weighted sums (num_channels,) uint64 of energies (n,) uint32; see `FilterBank` for the five tables."""
-    _check(node, 6)
+    node.require_counts(6, 1)
     x, output = _vector(node, node.input(0), TensorType.UINT32), node.output()
     tables = tuple(_vector(node, node.input(i), TensorType.INT16) for i in range(1, 6))
     node.require_type(output, TensorType.UINT64)
@@ -180,7 +175,7 @@ def prepare_signal_filter_bank(node: Node) -> Invocation:
 
 def prepare_signal_filter_bank_square_root(node: Node) -> Invocation:
     """Square roots (n,) uint32 of channels (n,) uint64, shifted down by a scalar, int32."""
-    _check(node, 2)
+    node.require_counts(2, 1)
     x, bits, output = _vector(node, node.input(0), TensorType.UINT64), node.input(1), node.output()
     node.require_rank(bits, 0)
     node.require_type(bits, TensorType.INT32)
@@ -196,7 +191,7 @@ def prepare_signal_filter_bank_square_root(node: Node) -> Invocation:
 
 def prepare_signal_filter_bank_spectral_subtraction(node: Node) -> Invocation:
     """Channels (n,) uint32 less their noise, and the noise, both (n,) uint32; it is kept from call to call."""
-    _check(node, 1, 2)
+    node.require_counts(1, 2)
     x, output, noise = _vector(node, node.input(0), TensorType.UINT32), node.output(0), node.output(1)
     for tensor in (output, noise):
         node.require_type(tensor, TensorType.UINT32)
@@ -223,7 +218,7 @@ def prepare_signal_filter_bank_spectral_subtraction(node: Node) -> Invocation:
 
 def prepare_signal_pcan(node: Node) -> Invocation:
     """Channels (n,) uint32 with a gain that depends on their noise (n,) uint32, by a table (125,) int16."""
-    _check(node, 3)
+    node.require_counts(3, 1)
     x, noise = (_vector(node, node.input(i), TensorType.UINT32) for i in range(2))
     table, output = _vector(node, node.input(2), TensorType.INT16), node.output()
     node.require_type(output, TensorType.UINT32)
@@ -241,7 +236,7 @@ def prepare_signal_pcan(node: Node) -> Invocation:
 
 def prepare_signal_filter_bank_log(node: Node) -> Invocation:
     """Logarithms (n,) int16 of channels (n,) uint32."""
-    _check(node, 1)
+    node.require_counts(1, 1)
     x, output = _vector(node, node.input(0), TensorType.UINT32), node.output()
     node.require_type(output, TensorType.INT16)
     _require_same_rank(node, output, 1)

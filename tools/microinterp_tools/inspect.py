@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from microinterp.operator_support import native_support
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from microinterp import load
 from microinterp.model.ir import Model, Operator, OperatorCode, Quantization, Subgraph, Tensor, TensorType
+from microinterp.operator_support import native_support
 from microinterp.ops.registry import implemented_operators
+from microinterp.runtimes import RUNTIMES
 
 from .models import NamedModel
 
@@ -64,10 +65,8 @@ def _operators_used(model: Model) -> list[dict[str, Any]]:
 
 def _support(name: str, version: int) -> dict[str, Any]:
     native = native_support(name)
-    versions = native.tflite_ref if native is not None else None
     return {
-        "tflite": versions is not None and versions[0] <= version <= versions[1],
-        "tflm": native is not None and native.tflm,
+        **{r.name: native is not None and r.supports(native, version) for r in RUNTIMES.values()},
         "microinterp": name in implemented_operators(),
     }
 
