@@ -94,8 +94,8 @@ def zero_points(type: TensorType) -> st.SearchStrategy[int]:
     return st.one_of(st.sampled_from([limits.min, 0, limits.max]), st.integers(limits.min, limits.max))
 
 
-# Beyond these TFLM's int8 kernels compute 1 << shift with a shift below 0 or above 63, which C++ leaves undefined.
-LEAST_EXPONENT, LARGEST_EXPONENT = -28, 35
+# Beyond these TFLM's int8 kernels compute 1LL << shift with a shift below 0 or above 62, which C++ leaves undefined.
+LEAST_EXPONENT, LARGEST_EXPONENT = -28, 34
 
 
 @st.composite
