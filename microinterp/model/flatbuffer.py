@@ -27,7 +27,10 @@ _SHARING_LIMIT = 4
 
 
 class _Plan(NamedTuple):
-    """How to read tables of one type that share one vtable: what is present, and where."""
+    """How to read tables of one type that share one vtable: what is present, and where.
+
+    `size` is where the last field ends that the schema knows.
+    """
 
     size: int
     absent: dict[str, Any]
@@ -149,17 +152,20 @@ class FlatBuffer:
     def _make_plan(self, name: str, vtable: int) -> _Plan:
         if not 0 <= vtable <= self.size - 4:
             raise Damage(f"table {name} has its vtable at byte {vtable}, outside the file")
+        # The size of the table, which comes next, is not to be relied on: the Python package flatbuffers, up to
+        # 24.3, lets tables share a vtable whose size is that of one of them.
         length: int = _U16.unpack_from(self.data, vtable)[0]
-        size: int = _U16.unpack_from(self.data, vtable + 2)[0]
-        if length < 4 or length % 2 or vtable + length > self.size or size < 4:
+        if length < 4 or length % 2 or vtable + length > self.size:
             raise Damage(f"table {name} has a damaged vtable at byte {vtable}")
         self._spend(length)
         offsets = struct.unpack_from(f"<{length // 2 - 2}H", self.data, vtable + 4)
 
+        size = 4
+
         def place(slot: int, width: int) -> int:
-            offset = offsets[slot] if slot < len(offsets) else 0
-            if offset and not 4 <= offset <= size - width:
-                raise Damage(f"table {name} has a field outside itself, in the vtable at byte {vtable}")
+            nonlocal size
+            offset: int = offsets[slot] if slot < len(offsets) else 0
+            size = max(size, offset + width if offset else 0)
             return offset
 
         absent: dict[str, Any] = {}
