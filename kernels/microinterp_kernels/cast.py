@@ -51,9 +51,14 @@ def cast_to_integer(x: Array, output: Array, *, low: int, high: int, nan: int) -
 def cast_to_float16(x: Array, output: NDArray[np.float16]) -> None:
     """Convert to half precision by way of float32, rounding to nearest even; NaNs keep their sign only."""
     output[...] = x.real.astype(np.float32)
-    nans = np.isnan(output)
+    make_nans_canonical(output)
+
+
+def make_nans_canonical(x: NDArray[np.float16]) -> None:
+    """Leave of each NaN the sign only, as TFLite's conversion from float32 does."""
+    nans = np.isnan(x)
     if nans.any():
-        bits = output.view(np.uint16)
+        bits = x.view(np.uint16)
         np.copyto(bits, bits & 0x8000 | 0x7E00, where=nans)
 
 

@@ -15,25 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cast import from_bfloat16
+from .cast import from_bfloat16, make_nans_canonical
 from .clamp import clamp
 
 Array = NDArray[Any]
 Float32s = NDArray[np.float32]
 
 
-def _canonical_nans(output: Array) -> None:
-    """Make half-precision NaNs what TFLite's conversion from float makes them: the sign and the quiet bit."""
-    if output.dtype == np.float16:
-        bits = output.view(np.uint16)
-        np.copyto(bits, bits & 0x8000 | 0x7E00, where=np.isnan(output))
-
-
 @np.errstate(all="ignore")
 def add(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
     """x + y, clamped."""
     np.add(x, y, out=output)
-    _canonical_nans(output)
+    if output.dtype == np.float16:
+        make_nans_canonical(output)
     clamp(output, low, high)
 
 
@@ -48,7 +42,8 @@ def subtract(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
 def multiply(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
     """x · y, clamped."""
     np.multiply(x, y, out=output)
-    _canonical_nans(output)
+    if output.dtype == np.float16:
+        make_nans_canonical(output)
     clamp(output, low, high)
 
 

@@ -32,6 +32,7 @@ def quantize(
     output[...] = np.minimum(np.maximum(shifted, low), high)
 
 
+@np.errstate(all="ignore")
 def dequantize(x: Array, output: NDArray[np.float32], *, scale: ArrayLike, zero_point: ArrayLike) -> None:
     """(x − zero_point) · scale of int8, uint8 or int16, rounded once to float32."""
     difference = np.subtract(x, np.asarray(zero_point, np.int32), dtype=np.int32)

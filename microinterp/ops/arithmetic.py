@@ -156,6 +156,10 @@ def _choose_add(node: Node) -> BinaryFunction:
     _refuse_quantized_int32(node, x, y)
     if _is_quantized(node, x):
         return _choose_quantized_add(node, subtract=False)
+    node.require(
+        x.type is not TensorType.INT16 or not node.output().is_quantized,
+        "int16 must be quantized in all tensors or in none",
+    )
     ignores_activation = x.type is TensorType.INT32 and not node.runtime.clamps_int32_sums
     return _clamped(node, elementwise.add, 0 if ignores_activation else None)
 
@@ -172,13 +176,13 @@ def _choose_quantized_add(node: Node, subtract: bool) -> BinaryFunction:
     x, y, output = node.input(0), node.input(1), node.output()
     tensors = (x, y, output)
     is_int16 = x.type is TensorType.INT16
-    if node.runtime.int16_is_symmetric:
+    if is_int16 and node.runtime.int16_is_symmetric:
         for tensor in tensors:
-            node.require(not is_int16 or tensor.zero_point == 0, f"the zero point of {tensor} must be 0")
-        if is_int16 and node.runtime.adds_powers_of_two_by_shifting and node.options["pot_scale_int16"]:
-            exponents = [e for tensor in tensors if (e := _power_of_two(tensor.scale)) is not None]
-            if len(exponents) == len(tensors):
-                return _choose_power_of_two_add(node, subtract, *exponents)
+            node.require(tensor.zero_point == 0, f"the zero point of {tensor} must be 0")
+    if is_int16 and node.runtime.adds_powers_of_two_by_shifting and node.options["pot_scale_int16"]:
+        exponents = [e for tensor in tensors if (e := _power_of_two(tensor.scale)) is not None]
+        if len(exponents) == len(tensors):
+            return _choose_power_of_two_add(node, subtract, *exponents)
     limits = np.iinfo(x.dtype)
     for tensor in tensors:
         node.require(tensor.scale > 0, f"{tensor} must have a scale")

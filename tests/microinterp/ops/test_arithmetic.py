@@ -315,6 +315,14 @@ def test_refusals(name: str, runtime: RuntimeName) -> None:
     assert equals_native(problem, runtime) == (runtime not in refuse)
 
 
+def test_add_of_plain_int16_to_quantized() -> None:
+    """LiteRT shifts by what its memory happens to hold."""
+    specs = quantized(INT16, None, None, 1.0)
+    model = single_op_model("ADD", specs[:2], specs[2:])
+    with pytest.raises(PrepareError, match="quantized in all tensors or in none"):
+        run_ours(model, [[np.ones(2, np.int16)] * 2], "tflite")
+
+
 def test_complex_numbers_have_no_activation() -> None:
     spec = TensorSpec((2,), TensorType.COMPLEX64)
     model = single_op_model("MUL", [spec, spec], [spec], {"fused_activation_function": 1})

@@ -121,7 +121,7 @@ def test_dequantize(runtime: RuntimeName, type: TensorType, data: st.DataObject)
     x = TensorSpec(
         shape,
         type,
-        data.draw(scales(-40, 40)) if quantized else None,
+        data.draw(scales(-140, 127)) if quantized else None,
         data.draw(any_zero_points(type, runtime)) if quantized else None,
         data=values if constant else None,
     )
