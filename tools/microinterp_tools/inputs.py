@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Details = dict[str, Any]
 
+_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg", ".gif", ".pgm", ".ppm")
 
 
@@ -188,10 +189,10 @@ def _wave(path: Path) -> Array:
 def _image(path: Path, detail: Details) -> Array:
     """Pixels, uint8, of the height, width and channels that the input wants."""
     shape = [int(d) for d in detail["shape"]]
-    layout = shape[1:] if len(shape) == 4 else shape
+    layout = shape[1:] if len(shape) == 4 or (len(shape) == 3 and shape[2] not in _CHANNELS) else shape
     if len(layout) == 2:
         layout = [*layout, 1]
-    if len(layout) != 3 or layout[2] not in (1, 3, 4):
+    if len(layout) != 3 or layout[2] not in _CHANNELS:
         raise InputError(f"{path} is an image, but input {detail['name']!r} has the shape {shape}")
     try:
         from PIL import Image, UnidentifiedImageError
@@ -200,7 +201,7 @@ def _image(path: Path, detail: Details) -> Array:
     height, width, channels = layout
     try:
         with Image.open(path) as file:
-            image = file.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])
+            image = file.convert(_CHANNELS[channels])
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is not an image that Pillow can read: {error}") from error
     if image.size != (width, height):
