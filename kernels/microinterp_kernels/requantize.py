@@ -5,13 +5,16 @@ loops in TFLite's `reference_integer_ops` (conv, depthwise_conv, fully_connected
 runtimes.
 
 `requantize` and `requantize_int64` are the definitions, in fixed point. `Requantize` and `RequantizeInt64` give
-the same several times faster, in float64, wherever that is exact: the product of an accumulator of 22 bits and a
+the same several times faster, in float64, where that is exact: the product of an accumulator of 22 bits and a
 multiplier of 31 bits is, and so is its sum with the rounding constants; what is left of the fixed-point formulas
-are floors of exact numbers.
+are floors of exact numbers. For channels with larger accumulators it is proved by comparing both on either side
+of every place where the output changes: that suffices, because neither ever decreases.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,12 +31,10 @@ from .fixed_point import (
 Float64s = NDArray[np.float64]
 
 _EXACT = 2.0**53  # integers below it are exact in float64
-_SMALL = 2.0**22  # accumulators below it have exact products with 31-bit multipliers
 _UNKNOWN = 2.0**62  # larger than any accumulator
-_WIDTH = 2048  # constants are repeated to rows of about so many elements: NumPy's inner loops want long ones
-_BLOCK = (
-    2**15
-)  # so many elements are worked on at a time, so that their float64 temporaries stay in the cache
+_MOST_STEPS = 256  # outputs with more values than that are not compared one by one
+_WIDTH = 2**11  # constants are repeated to rows of about so many elements: NumPy's inner loops want long ones
+_BLOCK = 2**15  # so many elements are worked on at a time: their float64 temporaries stay in the cache
 
 
 def requantize(
@@ -51,13 +52,13 @@ def requantize(
 def requantize_int64(
     acc: Int64s, multipliers: ArrayLike, shifts: ArrayLike, low: int, high: int, zero_point: int = 0
 ) -> Int64s:
-    """clamp(zero_point + acc · multiplier, low, high) of int64 accumulators (16x8): 15-bit multipliers."""
+    """`requantize` of int64 accumulators (16x8): multipliers of 15 bits, rounded once."""
     scaled = multiply_int64_by_quantized_multiplier(acc, multipliers, shifts)
     return np.minimum(np.maximum(wrap_int32(scaled + zero_point), low), high)
 
 
 class _Prepared:
-    """Accumulators plus biases in, outputs out: in float64 where `_form` is exact, else by the definition."""
+    """Accumulators plus biases in, outputs out, by `_form`."""
 
     def __init__(
         self,
@@ -69,19 +70,25 @@ class _Prepared:
         rows: int,
     ) -> None:
         self.dtype = np.dtype(dtype)
-        self.biases = np.zeros(1, np.int64) if biases is None else biases
-        reach = np.asarray(_UNKNOWN if reach is None else reach, np.float64)
-        arrays = np.broadcast_arrays(multipliers, shifts, self.biases, reach)
-        channels = arrays[0].size
-        repeats = _repeats(channels, rows)
-        self._width = channels * repeats
-        self._form = self._find_form(*(np.tile(a.astype(np.float64).reshape(-1), repeats) for a in arrays))
+        channels = [
+            a.reshape(-1).astype(np.float64)
+            for a in np.broadcast_arrays(
+                multipliers,
+                shifts,
+                np.zeros(1, np.int64) if biases is None else biases,
+                _UNKNOWN if reach is None else reach,
+            )
+        ]
+        repeats = _repeats(channels[0].size, rows)
+        self._width = channels[0].size * repeats
+        form = self._find_form(*channels) or self._define(*channels[:3])
+        self._form = form.select(np.tile(np.arange(channels[0].size), repeats))
 
     def _find_form(self, q: Float64s, shifts: Float64s, biases: Float64s, reach: Float64s) -> _Form | None:
-        """An exact float64 form for accumulators up to `reach`, or None; for rows as long as the arrays."""
+        """A float64 form that is exact for accumulators up to `reach`, or None; one element per channel."""
         raise NotImplementedError
 
-    def _define(self, acc: Int64s) -> Int64s:
+    def _define(self, q: Float64s, shifts: Float64s, biases: Float64s) -> _Form:
         """The definition."""
         raise NotImplementedError
 
@@ -92,17 +99,17 @@ class _Prepared:
         """
         if output is None:
             output = np.empty(acc.shape, self.dtype)
-        if self._form is None or not (acc.flags.c_contiguous and output.flags.c_contiguous):
-            output[...] = self._define(acc.astype(np.int64) + self.biases)
+        if not (acc.flags.c_contiguous and output.flags.c_contiguous):
+            output[...] = self(np.ascontiguousarray(acc))
             return output
         flat_acc, flat_output, width = acc.reshape(-1), output.reshape(-1), self._width
         whole = acc.size // width * width
         step = width * max(1, _BLOCK // width)
         for start in range(0, whole, step):
             part = slice(start, min(start + step, whole))
-            self._form(flat_acc[part].reshape(-1, width), flat_output[part].reshape(-1, width), width)
+            self._form(flat_acc[part].reshape(-1, width), flat_output[part].reshape(-1, width))
         if whole < acc.size:
-            self._form(flat_acc[whole:], flat_output[whole:], acc.size - whole)
+            self._form(flat_acc[whole:], flat_output[whole:])
         return output
 
 
@@ -131,45 +138,54 @@ class Requantize(_Prepared):
         reach: ArrayLike | None = None,
         rows: int = 0,
     ) -> None:
-        self.multipliers, self.shifts = multipliers, shifts
         self.zero_point, self.low, self.high = zero_point, low, high
         super().__init__(multipliers, shifts, dtype, biases, reach, rows)
 
-    def _define(self, acc: Int64s) -> Int64s:
-        return requantize(acc, self.multipliers, self.shifts, self.zero_point, self.low, self.high)
+    def _define(self, q: Float64s, shifts: Float64s, biases: Float64s) -> _Form:
+        return _FixedPoint(q, shifts, biases, self._requantize)
+
+    def _requantize(self, acc: Int64s, q: Int64s, shifts: Int64s) -> Int64s:
+        return requantize(acc, q, shifts, self.zero_point, self.low, self.high)
 
     def _find_form(self, q: Float64s, shifts: Float64s, biases: Float64s, reach: Float64s) -> _Form | None:
-        shifts = np.where(
-            q == 0, -1, shifts
-        )  # the shift of a zero means nothing; one to the right suits both forms
+        shifts = np.where(q == 0, -1, shifts)  # the shift of a zero means nothing
         left, right = np.exp2(np.maximum(shifts, 0)), np.maximum(-shifts, 0)
-        total = np.where(q == 0, 0, (reach + np.abs(biases)) * left)
-        largest_high_mul = total * q * 2.0**-31
-        bias_first = None
-        if (total >= _SMALL).any():
-            # Larger accumulators will do if they saturate, by far and without leaving int32; then the bias must
-            # be added first, because only the sum may be that large.
-            farthest = max(self.high - self.zero_point, self.zero_point - self.low)
-            saturates = ((_SMALL - 1) * q * 2.0**-31 * np.exp2(-right) > farthest + 2) & (total < 2.0**30)
-            if not ((total < _SMALL) | saturates).all():
-                return None
-            bias_first, biases = biases, np.zeros_like(biases)
-            total = np.minimum(total, _SMALL)
+        largest = np.where(q == 0, 0, (reach + np.abs(biases)) * left)
+        multipliers = q * left
+        if (q < 0).any() or (largest >= 2.0**31).any() or (largest * q >= 2.0**61).any():
+            return None  # the output may decrease where the accumulator increases, or wrap
+        form: _Form
         if self.low >= self.zero_point:
             # Negative results are clamped away, so that of both roundings only that of positive numbers, halves
             # up, matters, and ⌊(⌊n / 2^31⌋ + half) / 2^right⌋ = ⌊(n + half · 2^31) / 2^(31 + right)⌋.
             unit = np.exp2(31 + right)
-            offset = 2.0**30 + np.where(right > 0, unit / 2, 0) + (self.zero_point - self.low) * unit
-            if (total * q + np.abs(offset) < _EXACT).all():
-                scale, offset = q * left / unit, (biases * left * q + offset) / unit
-                return _OneStep(scale, offset, self.low, self.high, bias_first)
-        added = np.exp2(right) * (1 + abs(self.zero_point))
-        if (right == 0).any() or (largest_high_mul + added >= 2.0**31 - 1).any():
-            return None
-        scale, offset = q * left * 2.0**-31, (biases * left * q + 2.0**30) * 2.0**-31
-        return _TwoSteps(
-            scale, offset, right.astype(np.int32), self.zero_point, self.low, self.high, bias_first
-        )
+            constant = 2.0**30 + np.where(right > 0, unit / 2, 0) + (self.zero_point - self.low) * unit
+            form = _OneStep(multipliers / unit, (biases * multipliers + constant) / unit, self.low, self.high)
+        else:
+            constant = np.full(q.size, 2.0**30)
+            added = np.exp2(right - 1) + self.zero_point * np.exp2(right)
+            if (right == 0).any() or (largest * q * 2.0**-31 + np.abs(added) >= 2.0**31 - 1).any():
+                return None
+            form = _TwoSteps(
+                multipliers * 2.0**-31,
+                (biases * multipliers + constant) * 2.0**-31,
+                added.astype(np.int32),
+                right.astype(np.int32),
+                self.low,
+                self.high,
+            )
+        unsure = np.flatnonzero(largest * q + np.abs(constant) >= _EXACT)
+        if unsure.size:
+            if self.high - self.low >= _MOST_STEPS:
+                return None
+            steps = np.arange(self.low, self.high + 1)[:, None] - self.zero_point - 0.5
+            real = multipliers[unsure] * 2.0**-31 * np.exp2(-right[unsure])
+            definition = self._define(q, shifts, biases).select(unsure)
+            if not _agree(
+                form.select(unsure), definition, steps / real - biases[unsure], reach[unsure], self.dtype
+            ):
+                return None
+        return form
 
 
 class RequantizeInt64(_Prepared):
@@ -188,40 +204,74 @@ class RequantizeInt64(_Prepared):
         reach: ArrayLike | None = None,
         rows: int = 0,
     ) -> None:
-        self.multipliers, self.shifts = multipliers, shifts
         self.zero_point, self.low, self.high = zero_point, low, high
         super().__init__(multipliers, shifts, dtype, biases, reach, rows)
 
-    def _define(self, acc: Int64s) -> Int64s:
-        return requantize_int64(acc, self.multipliers, self.shifts, self.low, self.high, self.zero_point)
+    def _define(self, q: Float64s, shifts: Float64s, biases: Float64s) -> _Form:
+        return _FixedPoint(q, shifts, biases, self._requantize)
+
+    def _requantize(self, acc: Int64s, q: Int64s, shifts: Int64s) -> Int64s:
+        return requantize_int64(acc, q, shifts, self.low, self.high, self.zero_point)
 
     def _find_form(self, q: Float64s, shifts: Float64s, biases: Float64s, reach: Float64s) -> _Form | None:
-        q = reduce_multiplier(q.astype(np.int64)).astype(np.float64)
+        multipliers = reduce_multiplier(q.astype(np.int64)).astype(np.float64)
         unit = np.exp2(15 - shifts)
-        offset = unit / 2 + (self.zero_point - self.low) * unit
-        largest = (reach + np.abs(biases)) * q
-        if (shifts > 14).any() or (largest + np.abs(offset) >= np.minimum(_EXACT, unit * 2.0**30)).any():
+        constant = unit / 2 + (self.zero_point - self.low) * unit
+        largest = (reach + np.abs(biases)) * np.abs(multipliers) + np.abs(constant)
+        if (shifts > 14).any() or (largest >= np.minimum(_EXACT, unit * 2.0**30)).any():
             return None
-        return _OneStep(q / unit, (biases * q + offset) / unit, self.low, self.high, None)
+        return _OneStep(multipliers / unit, (biases * multipliers + constant) / unit, self.low, self.high)
 
 
 class _Form(Protocol):
-    def __call__(self, acc: NDArray[Any], output: NDArray[Any], length: int) -> None:
-        """Requantize `acc` into `output`, whose last axis has `length` elements, whole channels."""
+    """A way to requantize, with constants that are one per channel, or repeated to rows of channels."""
+
+    def select(self, channels: NDArray[np.intp]) -> _Form:
+        """The same for these channels in this order."""
+
+    def __call__(self, acc: NDArray[Any], output: NDArray[Any]) -> None:
+        """Requantize `acc` into `output`, of the same shape: rows, or the beginning of one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _FixedPoint:
+    """A definition."""
+
+    multipliers: NDArray[Any]
+    shifts: NDArray[Any]
+    biases: NDArray[Any]
+    define: Callable[[Int64s, Int64s, Int64s], Int64s]
+
+    def select(self, channels: NDArray[np.intp]) -> _FixedPoint:
+        q, shifts, biases = (
+            a[channels].astype(np.int64) for a in (self.multipliers, self.shifts, self.biases)
+        )
+        return _FixedPoint(q, shifts, biases, self.define)
+
+    def __call__(self, acc: NDArray[Any], output: NDArray[Any]) -> None:
+        n = acc.shape[-1]
+        output[...] = self.define(
+            acc.astype(np.int64) + self.biases[:n], self.multipliers[:n], self.shifts[:n]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _OneStep:
     """clamp(low + ⌊acc · scale + offset⌋, low, high)."""
 
-    def __init__(
-        self, scale: Float64s, offset: Float64s, low: int, high: int, bias_first: Float64s | None
-    ) -> None:
-        self.scale, self.offset, self.bias_first = scale, offset, bias_first
-        self.low, self.span = low, float(high - low)
+    scale: Float64s
+    offset: Float64s
+    low: int
+    high: int
 
-    def __call__(self, acc: NDArray[Any], output: NDArray[Any], length: int) -> None:
-        scaled = _scale(acc, self.scale, self.offset, self.bias_first, length)
-        scaled.clip(0.0, self.span, out=scaled)
+    def select(self, channels: NDArray[np.intp]) -> _OneStep:
+        return _OneStep(self.scale[channels], self.offset[channels], self.low, self.high)
+
+    def __call__(self, acc: NDArray[Any], output: NDArray[Any]) -> None:
+        n = acc.shape[-1]
+        scaled = acc * self.scale[:n]
+        scaled += self.offset[:n]
+        scaled.clip(0.0, float(self.high - self.low), out=scaled)
         # what is not negative is rounded down by the conversion; adding `low` may then wrap as it likes
         unsigned = output.view(f"u{output.itemsize}")
         np.copyto(unsigned, scaled, casting="unsafe")
@@ -229,45 +279,52 @@ class _OneStep:
             np.add(unsigned, unsigned.dtype.type(self.low % 256**output.itemsize), out=unsigned)
 
 
+@dataclass(frozen=True, slots=True)
 class _TwoSteps:
-    """h = ⌊acc · scale + offset⌋; clamp(zero_point + round(h / 2^right), low, high), halves away from zero."""
+    """h = ⌊acc · scale + offset⌋; clamp(⌊(h − (h < 0) + added) / 2^right⌋, low, high); right > 0."""
 
-    def __init__(
-        self,
-        scale: Float64s,
-        offset: Float64s,
-        right: NDArray[np.int32],
-        zero_point: int,
-        low: int,
-        high: int,
-        bias_first: Float64s | None,
-    ) -> None:
-        self.scale, self.offset, self.bias_first, self.right = scale, offset, bias_first, right
-        self.added = (np.int32(1) << (right - 1)) + (np.int32(zero_point) << right)
-        self.low, self.high = np.int32(low), np.int32(high)
+    scale: Float64s
+    offset: Float64s
+    added: NDArray[np.int32]
+    right: NDArray[np.int32]
+    low: int
+    high: int
 
-    def __call__(self, acc: NDArray[Any], output: NDArray[Any], length: int) -> None:
-        scaled = _scale(acc, self.scale, self.offset, self.bias_first, length)
+    def select(self, channels: NDArray[np.intp]) -> _TwoSteps:
+        return _TwoSteps(
+            self.scale[channels],
+            self.offset[channels],
+            self.added[channels],
+            self.right[channels],
+            self.low,
+            self.high,
+        )
+
+    def __call__(self, acc: NDArray[Any], output: NDArray[Any]) -> None:
+        n = acc.shape[-1]
+        scaled = acc * self.scale[:n]
+        scaled += self.offset[:n]
         h = np.floor(scaled, out=scaled).astype(np.int32)
         h += h >> np.int32(31)
-        h += self.added[:length]
-        h >>= self.right[:length]
-        h.clip(self.low, self.high, out=h)
+        h += self.added[:n]
+        h >>= self.right[:n]
+        h.clip(np.int32(self.low), np.int32(self.high), out=h)
         np.copyto(output, h, casting="unsafe")
 
 
-def _scale(
-    acc: NDArray[Any], scale: Float64s, offset: Float64s, bias_first: Float64s | None, length: int
-) -> Float64s:
-    """acc · scale + offset, or (acc + bias_first) · scale + offset."""
-    scaled: Float64s
-    if bias_first is None:
-        scaled = np.multiply(acc, scale[:length])
-    else:
-        scaled = np.add(acc, bias_first[:length])
-        scaled *= scale[:length]
-    scaled += offset[:length]
-    return scaled
+def _agree(a: _Form, b: _Form, estimates: Float64s, reach: Float64s, dtype: np.dtype[Any]) -> bool:
+    """Whether two forms that never decrease give the same for all accumulators up to `reach`.
+
+    They are compared around `estimates` of the places where the output of a channel changes, [steps, channels],
+    and at both ends. That proves it if the output of one does not change in between.
+    """
+    around = np.floor(estimates[:, None] + np.arange(-2.0, 4.0)[:, None]).reshape(-1, reach.size)
+    points = np.sort(np.concatenate([np.clip(around, -reach, reach), [-reach, reach]]), axis=0)
+    outputs = [np.empty(points.shape, dtype) for _ in range(2)]
+    a(points, outputs[0])
+    b(points, outputs[1])
+    stays = (np.diff(points, axis=0) <= 1) | (outputs[0][1:] == outputs[0][:-1])
+    return bool((outputs[0] == outputs[1]).all() and stays.all())
 
 
 def _repeats(channels: int, rows: int) -> int:
