@@ -6,9 +6,9 @@
     ├── PrepareError (RuntimeError)              an operator refuses its tensors or options
     ├── InvokeError (RuntimeError)               an operator refuses the values it was given
     ├── TensorError (ValueError)                 a wrong argument: tensor index, name, shape, element type, …
-    │   └── TensorIndexError (IndexError)        an input or output index out of range, where TFLM's API says
-    so ├── StateError (RuntimeError)                called too early, or while views of tensors are held └──
-    ArenaError (RuntimeError)                the arena is too small, or a memory plan is not valid
+    ├── TensorIndexError (IndexError)            an index out of range where TFLM's API raises IndexError
+    ├── StateError (RuntimeError)                called too early, or while views of tensors are held
+    └── ArenaError (RuntimeError)                the arena is too small, or a memory plan is not valid
 
 Where LiteRT's Python API raises ValueError or RuntimeError, the error here is a subclass of the same.
 """
@@ -38,7 +38,7 @@ class TensorError(MicrointerpError, ValueError):
     """An argument is wrong: a tensor's index, name, shape or element type, or an option."""
 
 
-class TensorIndexError(TensorError, IndexError):
+class TensorIndexError(MicrointerpError, IndexError):
     """An index of an input, output or tensor is out of range."""
 
 

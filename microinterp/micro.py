@@ -5,15 +5,28 @@ from __future__ import annotations
 import enum
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import ArenaError, StateError, TensorError, TensorIndexError
 from .interpreter import Interpreter as _Interpreter
-from .memory.plan import Plan
 from .ops.node import RuntimeTensor
+
+if TYPE_CHECKING:
+    from .memory.arena import ArenaReport
+
+
+# The recording allocator's sections in the order in which TFLM prints them: title, what it counts.
+_SECTIONS = {
+    "TfLiteEvalTensorData": ("TfLiteEvalTensor data", "allocations"),
+    "PersistentTfLiteTensorData": ("Persistent TfLiteTensor data", "tensors"),
+    "PersistentTfLiteTensorQuantizationData": ("Persistent TfLiteTensor quantization data", "allocations"),
+    "PersistentBufferData": ("Persistent buffer data", "allocations"),
+    "TfLiteTensorVariableBufferData": ("TfLiteTensor variable buffer data", "allocations"),
+    "NodeAndRegistrationArray": ("NodeAndRegistration struct", "NodeAndRegistration structs"),
+}
 
 
 class InterpreterConfig(enum.Enum):
@@ -40,7 +53,7 @@ class Interpreter:
         ValueError: an argument is wrong.
         ModelFormatError: the model is damaged.
         UnsupportedOperatorError, PrepareError: an operator is not supported, or refuses its tensors.
-        ArenaError: the model's tensors do not fit into the arena.
+        ArenaError: the model needs a larger arena.
     """
 
     def __init__(
@@ -63,12 +76,10 @@ class Interpreter:
             model_content=model_data, runtime="tflm", experimental_preserve_all_tensors=self._preserves
         )
         self._interpreter.allocate_tensors()
-        arena_size = len(model_data) * 10 if arena_size is None else arena_size
-        plan = self._plan
-        if plan is not None and plan.size > arena_size:
-            raise ArenaError(
-                f"the model's tensors need {plan.size} bytes of arena, but arena_size is {arena_size}"
-            )
+        if arena_size is not None:
+            needed = self._arena().recording_total
+            if needed > arena_size:
+                raise ArenaError(f"the model needs {needed} bytes of arena, but arena_size is {arena_size}")
 
     @classmethod
     def from_file(
@@ -106,15 +117,32 @@ class Interpreter:
             alt_decompression_memory_size,
         )
 
-    @property
-    def _plan(self) -> Plan | None:
-        return self._interpreter._graph.plans.get(0)
+    def _arena(self) -> ArenaReport:
+        """The arena as the tflite_micro wheel accounts for it."""
+        from .memory.arena import estimate_arena
+        from .memory.wheel import WHEEL_KERNELS, WHEEL_TARGET
+
+        return estimate_arena(self._interpreter._model, WHEEL_TARGET, WHEEL_KERNELS)
 
     def print_allocations(self) -> None:
-        """Print the use of the arena to standard error."""
-        plan = self._plan
-        if plan is not None:
-            print(f"[MicroInterpreter] Arena allocation head {plan.size} bytes", file=sys.stderr)
+        """Print to standard error, line for line, what TFLM's recording allocator prints."""
+        report = self._arena()
+        prefix = "[RecordingMicroAllocator]"
+        sizes = {
+            "total": report.recording_total,
+            "head": report.head,
+            "tail": report.recording_total - report.head,
+        }
+        for part, size in sizes.items():
+            print(f"{prefix} Arena allocation {part} {size} bytes", file=sys.stderr)
+        for name, (title, unit) in _SECTIONS.items():
+            section = report.sections[name]
+            if section.count:
+                print(
+                    f"{prefix} '{title}' used {section.used} bytes with alignment overhead "
+                    f"(requested {section.requested} bytes for {section.count} {unit})",
+                    file=sys.stderr,
+                )
 
     def invoke(self) -> int:
         """Run the model once.
