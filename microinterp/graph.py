@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ArenaError, InvokeError, ModelFormatError, UnsupportedOperatorError
+from .errors import (
+    ArenaError,
+    InvokeError,
+    MicrointerpError,
+    ModelFormatError,
+    PrepareError,
+    UnsupportedOperatorError,
+)
 from .memory.greedy import plan_greedy
 from .memory.lifetimes import Lifetimes
 from .memory.offline import offline_offsets
@@ -28,6 +35,9 @@ from .ops.registry import find_prepare
 from .runtimes import RUNTIMES, Runtime
 
 Step = Callable[[], Any]
+
+# What NumPy and Python raise where an operator meets a nonsensical model that no rule of its own has refused.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 _MOST_BYTES = 2**40  # NumPy fails with errors of many kinds beyond
 
@@ -91,7 +101,12 @@ class PreparedSubgraph:
         if node.code.custom_code is not None:
             self._graph.check_custom_operator(node)
         assert prepare is not None, "check_operators has refused the builtin ones"
-        invocation = prepare(node)
+        try:
+            invocation = prepare(node)
+        except MicrointerpError:
+            raise
+        except _MISFITS as error:
+            raise PrepareError(f"{node}: its tensors and options do not fit together: {error!r}") from error
         for tensor in invocation.dynamic:
             tensor.dynamic = True
         if not self._graph.runtime.has_dynamic_tensors:
@@ -139,8 +154,11 @@ class PreparedSubgraph:
                 self._run_late(node)
                 done += 1
         except InvokeError as error:
-            node = self.nodes[done]
-            raise InvokeError(f"operator {node.index} ({node.name} v{node.version}): {error}") from None
+            raise InvokeError(f"{self.nodes[done]}: {error}") from None
+        except MicrointerpError:
+            raise
+        except _MISFITS as error:
+            raise InvokeError(f"{self.nodes[done]}: its values do not fit together: {error!r}") from error
 
     def _run_late(self, node: Node) -> None:
         """Prepare and run an operator behind a dynamic tensor, now that its inputs have shapes."""

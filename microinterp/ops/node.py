@@ -222,4 +222,7 @@ class Node:
 
     def fail(self, message: str) -> NoReturn:
         """Refuse this operator: `PrepareError` that names it and its place."""
-        raise PrepareError(f"operator {self.index} ({self.name} v{self.version}): {message}")
+        raise PrepareError(f"{self}: {message}")
+
+    def __str__(self) -> str:
+        return f"operator {self.index} ({self.name} v{self.version})"

@@ -29,7 +29,7 @@ def prepare_reshape(node: Node) -> Invocation:
         if shape.constant is None:
             return Invocation(reshape_dynamic, (x, shape), dynamic=(output,))
         return _static(node, x, output, shape.constant.tolist())
-    new_shape = tuple(int(d) for d in node.options["new_shape"] if d is not None)
+    new_shape = tuple(node.options["new_shape"] or ())
     # old models say [0] for a scalar
     return _static(node, x, output, () if new_shape == (0,) else new_shape)
 
