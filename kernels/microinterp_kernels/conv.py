@@ -143,6 +143,8 @@ class HybridScaling:
         symmetric: whether images are quantized without zero points.
         scales_first: whether the scales of filter and image are multiplied with each other, rather than one after
             the other with the sum.
+        negates_lowest: whether products of a filter's −128 and a negative element have the wrong sign, as in
+            LiteRT's vector loop over the window, 16 elements at a time, which multiplies |element| by −(−128).
     """
 
     scales: Float32s
@@ -150,6 +152,7 @@ class HybridScaling:
     high: np.float32
     symmetric: bool
     scales_first: bool
+    negates_lowest: bool = False
 
     def quantize(self, images: Float32s) -> tuple[NDArray[np.int16], Float32s]:
         """Each image, [batch, height, width, channels], as integers less their zero point, and its scale."""
@@ -186,11 +189,22 @@ def conv_hybrid(
     """Each image quantized as a whole, convolved in integers, and scaled back to float32."""
     quantized, scales = scaling.quantize(images)
     sums = convolve(quantized.astype(np.int64), filters.astype(np.int64), geometry)
+    if scaling.negates_lowest:
+        lowest = _lowest_in_vectors(filters).astype(np.int64)
+        sums += 256 * convolve(np.minimum(quantized, 0).astype(np.int64), lowest, geometry)
     return np.stack([scaling.finish(acc, scale, biases) for acc, scale in zip(sums, scales, strict=True)])
 
 
+def _lowest_in_vectors(filters: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Where filters are −128, but for what is left of them after whole vectors of 16."""
+    is_lowest: NDArray[np.bool_] = filters == -128
+    flat = is_lowest.reshape(*filters.shape[:2], -1)
+    flat[..., flat.shape[2] // 16 * 16 :] = False
+    return is_lowest
+
+
 class ConvHybrid:
-    """`conv_hybrid` for filters and biases that are known."""
+    """`conv_hybrid` for filters and biases that are known; `scaling.negates_lowest` must not be set."""
 
     def __init__(
         self, filters: NDArray[np.int8], biases: Float32s | None, geometry: Geometry, scaling: HybridScaling
@@ -205,6 +219,6 @@ class ConvHybrid:
         """Compute `output` for `images`."""
         quantized, scales = self.scaling.quantize(images)
         for i, scale in enumerate(scales):
-            one_output = output[i].reshape(self._convolution.shape)
-            for where, acc in self._convolution(quantized[i : i + 1]):
+            image, one_output = quantized[i : i + 1], output[i].reshape(self._convolution.shape)
+            for where, acc in self._convolution(image):
                 one_output[where] = self.scaling.finish(acc, scale, self.biases)

@@ -47,7 +47,16 @@ def prepare_conv_2d(node: Node) -> Invocation:
             node.require(
                 groups == 1, f"{weights} must have different scales, because there are {groups} groups"
             )
-            return prepare_hybrid(node, to_filters, scales[:1], symmetric=True, scales_first=True)
+            may_be_lowest = weights.constant is None or bool((weights.constant == -128).any())
+            return prepare_hybrid(
+                node,
+                to_filters,
+                scales[:1],
+                symmetric=True,
+                scales_first=True,
+                # numbers of filters that are multiples of four go through a matrix product without a flaw
+                negates_lowest=outputs % 4 != 0 and may_be_lowest,
+            )
         node.require(scales.size == outputs, f"{weights} must have one scale for each filter")
         return prepare_hybrid(node, to_filters, scales, symmetric=False, scales_first=False)
     if image.type is TensorType.FLOAT32:
@@ -108,18 +117,24 @@ def prepare_float(node: Node, to_filters: Callable[[Array], Array]) -> Invocatio
 
 
 def prepare_hybrid(
-    node: Node, to_filters: Callable[[Array], Array], scales: Array, *, symmetric: bool, scales_first: bool
+    node: Node,
+    to_filters: Callable[[Array], Array],
+    scales: Array,
+    *,
+    symmetric: bool,
+    scales_first: bool,
+    negates_lowest: bool = False,
 ) -> Invocation:
     """A convolution of float32 images and int8 filters; see `HybridScaling`."""
     geometry = _fit(node, to_filters)
     _require_bias(node, TensorType.FLOAT32)
     low, high = activation_range_float(node.options["fused_activation_function"])
-    scaling = HybridScaling(scales, low, high, symmetric, scales_first)
+    scaling = HybridScaling(scales, low, high, symmetric, scales_first, negates_lowest)
     return _invocation(
         node,
         geometry,
         to_filters,
-        lambda filters, biases: ConvHybrid(filters, biases, geometry, scaling),
+        None if negates_lowest else lambda filters, biases: ConvHybrid(filters, biases, geometry, scaling),
         lambda image, filters, biases: conv_hybrid(image, filters, biases, geometry, scaling),
     )
 
@@ -233,15 +248,16 @@ def _invocation(
     node: Node,
     geometry: Geometry,
     to_filters: Callable[[Array], Array],
-    prepare: Callable[[Array, Array | None], Callable[[Array, Array], None]],
+    prepare: Callable[[Array, Array | None], Callable[[Array, Array], None]] | None,
     define: Callable[[Array, Array, Array | None], Array],
 ) -> Invocation:
-    """A kernel prepared for constant weights and biases, or the definition for others."""
+    """A kernel prepared for constant weights and biases, or the definition for others and where there is none."""
     image, weights, bias, output = node.input(0), node.input(1), node.optional_input(2), node.output()
     if output.size == 0:
         return Invocation(_compute_nothing, (), geometry)
     if (
-        weights.constant is not None
+        prepare is not None
+        and weights.constant is not None
         and (bias is None or bias.constant is not None)
         and geometry.is_compact
         and np.isfinite(weights.constant).all()

@@ -51,9 +51,9 @@ _SPECIAL_FLOATS = (0.0, -0.0, np.inf, -np.inf, -np.nan, 3.4028235e38, -3.4028235
 
 
 def random_values(
-    rng: np.random.Generator, shape: Shape, type: TensorType, *, special: bool = False, narrow: bool = False
+    rng: np.random.Generator, shape: Shape, type: TensorType, *, special: bool = False
 ) -> Array:
-    """Values of the whole range of a type; `special` floats too; `narrow` without the most negative integer."""
+    """Values of the whole range of a type; `special` floats too."""
     dtype = NUMPY_TYPES[type]
     if type is T.FLOAT32:
         values = rng.standard_normal(shape, np.float32)
@@ -62,7 +62,7 @@ def random_values(
             values[chosen] = rng.choice(np.array(_SPECIAL_FLOATS, np.float32), int(chosen.sum()))
         return values
     low, high = (-8, 7) if type is T.INT4 else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
-    return rng.integers(low + narrow, high, shape, dtype, endpoint=True)
+    return rng.integers(low, high, shape, dtype, endpoint=True)
 
 
 @st.composite
@@ -120,14 +120,13 @@ def convolutions(
     is_constant = draw(
         st.sampled_from([(True, True), (True, True), (True, True), (True, False), (False, True)])
     )
-    narrow = form.is_hybrid
     weights = TensorSpec(
         weights_shape,
         form.weights,
         weight_scales,
         None if weight_scales is None else _filter_zero_points(draw, form, weight_scales),
         quantized_dimension=dimension if isinstance(weight_scales, list) else 0,
-        data=random_values(rng, weights_shape, form.weights, special=draw(st.booleans()), narrow=narrow),
+        data=random_values(rng, weights_shape, form.weights, special=draw(st.booleans())),
     )
     image = TensorSpec(
         (batch, height, width, channels), form.image, image_scale, draw(_zero_points(form.image))
