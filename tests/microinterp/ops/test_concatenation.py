@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from microinterp.model.ir import TensorType
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, single_op_model
-from tests.values import arbitrary_bits, bits_of, movable_types
+from tests.values import Draw, arbitrary_bits, bits_of, movable_types
 
 INT8, UINT8, INT16, FLOAT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.FLOAT32
 # scale and zero point: fine, coarse, and apart by more than uint8 can hold
@@ -20,7 +20,7 @@ QUANTIZATIONS = [(0.5, 0), (0.5, 3), (0.25, 128), (0.007, 255), (3.0, 17), (1e-9
 
 
 def some_constant(
-    draw: st.DrawFn, specs: list[TensorSpec], arrays: list[NDArray[Any]]
+    draw: Draw, specs: list[TensorSpec], arrays: list[NDArray[Any]]
 ) -> tuple[list[TensorSpec], list[NDArray[Any]]]:
     """Some of the inputs as constants; at least one stays, so that there is something to compute at invoke."""
     fed = []

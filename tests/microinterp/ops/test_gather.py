@@ -14,13 +14,13 @@ from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.runtimes import RUNTIMES
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
-from tests.values import arbitrary_bits, movable_types
+from tests.values import Draw, arbitrary_bits, movable_types
 
 FLOAT32, INT32, INT4 = TensorType.FLOAT32, TensorType.INT32, TensorType.INT4
 
 
 def draw_indices(
-    draw: st.DrawFn, shape: list[int], limits: Any, runtime: RuntimeName
+    draw: Draw, shape: list[int], limits: Any, runtime: RuntimeName
 ) -> tuple[TensorType, np.ndarray[Any, Any]]:
     """Indices below `limits`; every fifth time one of them is out of range."""
     index_type = draw(st.sampled_from(RUNTIMES[runtime].index_types))
@@ -34,7 +34,7 @@ def draw_indices(
 
 def check(
     operator: str,
-    draw: st.DrawFn,
+    draw: Draw,
     runtime: RuntimeName,
     element_type: TensorType,
     shape: list[int],

@@ -15,7 +15,7 @@ from microinterp.errors import MicrointerpError
 from microinterp.model.ir import TensorType
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
-from tests.values import arbitrary_bits, bits_of, movable_types
+from tests.values import Draw, arbitrary_bits, bits_of, movable_types
 
 FLOAT32, UINT8, INT8, INT32 = TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT32
 
@@ -64,13 +64,13 @@ def reads_beyond(shape: list[int], new_size: list[int], options: dict[str, bool]
     return ((batches - 1) * height + rows) * width + columns >= batches * height * width
 
 
-def draw_options(draw: st.DrawFn, *, both: bool) -> dict[str, bool]:
+def draw_options(draw: Draw, *, both: bool) -> dict[str, bool]:
     align_corners, half_pixel_centers = draw(st.booleans()), draw(st.booleans())
     assume(both or not (align_corners and half_pixel_centers))
     return {"align_corners": align_corners, "half_pixel_centers": half_pixel_centers}
 
 
-def pixels(draw: st.DrawFn, shape: list[int], element_type: TensorType) -> NDArray[Any]:
+def pixels(draw: Draw, shape: list[int], element_type: TensorType) -> NDArray[Any]:
     if element_type is not FLOAT32:
         return arbitrary_bits(draw, shape, element_type)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from microinterp.model.ir import TensorType
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, single_op_model
-from tests.values import arbitrary_bits, bits_of, movable_types
+from tests.values import Draw, arbitrary_bits, bits_of, movable_types
 
 FLOAT32, INT8, INT32, INT64 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT32, TensorType.INT64
 
 
-def draw_shape(draw: st.DrawFn, least: int) -> tuple[list[int], int]:
+def draw_shape(draw: Draw, least: int) -> tuple[list[int], int]:
     """A shape and an axis of it."""
     shape = draw(st.lists(st.integers(least, 4), min_size=1, max_size=6))
     return shape, draw(st.integers(-len(shape), len(shape) - 1))
@@ -29,7 +29,7 @@ def least_size(runtime: RuntimeName, dynamic: bool) -> int:
     return 1 if runtime == "tflm" or dynamic else 0
 
 
-def numbers(draw: st.DrawFn, values: Any, constant: bool) -> tuple[TensorSpec, list[NDArray[Any]]]:
+def numbers(draw: Draw, values: Any, constant: bool) -> tuple[TensorSpec, list[NDArray[Any]]]:
     """A tensor of indices, constant or not, and what to feed for it."""
     return known_or_not(np.array(values, draw(st.sampled_from([np.int32, np.int64]))), constant)
 
