@@ -10,6 +10,7 @@ prepared anew at each invoke, as LiteRT does it, and have memory of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ from .errors import (
     UnsupportedOperatorError,
 )
 from .memory.greedy import plan_greedy
-from .memory.lifetimes import Lifetimes
+from .memory.lifetimes import UNUSED, Lifetimes
 from .memory.offline import offline_offsets
 from .memory.plan import ALIGNMENT, Buffer, Plan
 from .model.ir import NUMPY_TYPES, Array, Model, TensorType
@@ -137,7 +138,10 @@ class PreparedSubgraph:
         """Set the variable tensors to zero: the zero point for int8, as both runtimes do."""
         for tensor in self.tensors:
             if tensor.is_variable and tensor.array is not None:
-                tensor.array.fill(tensor.zero_point if tensor.type is TensorType.INT8 else 0)
+                # bytewise, as memset does it: a zero point beyond int8 wraps
+                tensor.array.view(np.uint8).fill(
+                    tensor.zero_point & 0xFF if tensor.type is TensorType.INT8 else 0
+                )
 
     def invoke(self) -> None:
         """Run every operator once.
@@ -264,25 +268,40 @@ class Graph:
                 for tensor in subgraph.inputs:
                     lifetimes.keep(subgraph.index, tensor.index)
         offline = offline_offsets(self.model) if self.runtime.honours_offline_plans else None
+        handles, scratch = self._kernel_memory()
         placed: list[RuntimeTensor] = []
         buffers: list[Buffer] = []
         for subgraph in subgraphs:
             s = subgraph.index
             for tensor in subgraph.planned_tensors():
                 size = tensor.size * tensor.dtype.itemsize
-                if size == 0:
+                if size == 0 or (s, tensor.index) in handles:
                     continue
                 t = tensor.index
                 offset = offline[s][t] if offline else None
                 placed.append(tensor)
                 buffers.append(Buffer(s, t, size, lifetimes.first[s][t], lifetimes.last[s][t], offset))
+        for number, (s, o, size) in enumerate(scratch):
+            start, end = lifetimes.operator_spans.get((s, o), (UNUSED, UNUSED))
+            buffers.append(Buffer(s, number, size, start, end))
         plan = plan_greedy(buffers)
         self.plans[root] = plan
         if plan.size > _MOST_BYTES:
             raise ArenaError(f"the model's tensors need an arena of {plan.size} bytes")
         arena = _aligned_zeros(plan.size)
-        for tensor, buffer, offset in zip(placed, plan.buffers, plan.offsets, strict=True):
+        for tensor, buffer, offset in zip(placed, plan.buffers, plan.offsets, strict=False):
             tensor.array = arena[offset : offset + buffer.size].view(tensor.dtype).reshape(tensor.shape)
+
+    def _kernel_memory(self) -> tuple[AbstractSet[tuple[int, int]], Sequence[tuple[int, int, int]]]:
+        """The tensors that hold resource handles, and the scratch buffers that the native kernels ask for.
+
+        Ours need neither, but with them the plan is the native one, to the byte.
+        """
+        if not self.runtime.plans_scratch_buffers:
+            return frozenset(), ()
+        from .memory.arena import kernel_memory
+
+        return kernel_memory(self.model)
 
     def reset_variables(self) -> None:
         """Set the variable tensors of all allocated subgraphs to zero."""

@@ -28,6 +28,8 @@ class Runtime:
     #: All subgraphs are prepared at once and share one arena and one plan, rather than each when it is first
     #: needed.
     plans_all_subgraphs_together: bool
+    #: The kernels' scratch buffers take part in the plan, and resource handles do not.
+    plans_scratch_buffers: bool
     #: A plan in the model's metadata decides over the planner.
     honours_offline_plans: bool
     #: The quantization parameters of every tensor must be consistent, used or not.
@@ -253,6 +255,7 @@ TFLITE = Runtime(
     ),
     preserves_inputs=True,
     plans_all_subgraphs_together=False,
+    plans_scratch_buffers=False,
     honours_offline_plans=False,
     checks_quantization=True,
     fully_connected_requantizes_in_double=True,
@@ -306,6 +309,7 @@ TFLM = Runtime(
     supports=lambda native, version: native.tflm,
     preserves_inputs=False,
     plans_all_subgraphs_together=True,
+    plans_scratch_buffers=True,
     honours_offline_plans=True,
     checks_quantization=False,
     fully_connected_requantizes_in_double=False,

@@ -189,6 +189,18 @@ def estimate_arena(
     )
 
 
+def kernel_memory(model: Model) -> tuple[frozenset[tuple[int, int]], tuple[tuple[int, int, int], ...]]:
+    """What TFLM's reference kernels on x86-64 do to the plan.
+
+    Returns:
+        The (subgraph, tensor) pairs that hold resource handles and are not planned, and the scratch buffers:
+        (subgraph, operator, bytes) in the order of the requests.
+    """
+    replay = _Replay(model, TARGETS["x86-64"], REFERENCE, plan_greedy, 0)
+    replay.run(recording=False)
+    return frozenset(replay.variables.handles), tuple(replay.scratch_owners)
+
+
 @dataclass
 class _OperatorRequests:
     """Collects what a kernel's rule asks for while it replays it."""

@@ -1,0 +1,107 @@
+"""How the interpreter lays out and runs a graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microinterp import Interpreter, InvokeError, PrepareError, load
+from microinterp.memory import estimate_arena
+from microinterp.model.ir import TensorType
+from microinterp_tools.models import EXAMPLES, open_model
+from tests.shared import model_paths, requires_shared
+from tests.single_op import TensorSpec, single_op_model
+
+
+def assert_runs_in_tflm_s_plan(content: bytes) -> None:
+    interpreter = Interpreter(model_content=content, runtime="tflm")
+    try:
+        interpreter.allocate_tensors()
+    except PrepareError as error:
+        pytest.skip(f"TFLM does not run this model: {error}")
+    report = estimate_arena(load(content), "x86-64", "reference")
+    plan = interpreter._graph.plans[0]
+    ours = [
+        (b.subgraph, b.index, b.size, b.first_use, b.last_use, offset)
+        for b, offset in zip(plan.buffers, plan.offsets, strict=True)
+    ]
+    assert ours == [(b.subgraph, b.index, b.size, b.first_use, b.last_use, b.offset) for b in report.plan]
+    assert plan.size == report.head
+    starts = {
+        t.array.__array_interface__["data"][0] - b.offset
+        for b in report.plan
+        if b.kind == "tensor"
+        for t in [interpreter._graph.subgraphs[b.subgraph].tensors[b.index]]
+        if t.array is not None
+    }
+    assert len(starts) == 1, "every planned tensor lies at its offset in one buffer"
+    assert starts.pop() % 16 == 0
+
+
+@requires_shared
+@pytest.mark.parametrize("path", model_paths(), ids=lambda path: path.stem)
+def test_real_models_run_in_tflm_s_plan(path: Path) -> None:
+    assert_runs_in_tflm_s_plan(path.read_bytes())
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_run_in_tflm_s_plan(example: str) -> None:
+    assert_runs_in_tflm_s_plan(open_model(example).content)
+
+
+def test_preserved_tensors_have_memory_of_their_own() -> None:
+    interpreter = Interpreter(
+        model_content=open_model("digits").content, experimental_preserve_all_tensors=True
+    )
+    interpreter.allocate_tensors()
+    arrays = [t.array for t in interpreter._graph.subgraphs[0].tensors if t.array is not None]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+
+
+def test_a_refusal_names_operator_tensor_and_rule() -> None:
+    x = TensorSpec([1, 4], TensorType.FLOAT32)
+    interpreter = Interpreter(
+        model_content=single_op_model("SOFTMAX", [x], [TensorSpec([1, 4], TensorType.INT32)])
+    )
+    with pytest.raises(
+        PrepareError, match=r"operator 0 \(SOFTMAX v1\): tensor 1 'output_0' \(INT32\[1, 4\]\)"
+    ):
+        interpreter.allocate_tensors()
+
+
+def test_a_refusal_at_invoke_names_the_operator() -> None:
+    x, y = TensorSpec([2], TensorType.INT32), TensorSpec([2], TensorType.INT32)
+    interpreter = Interpreter(model_content=single_op_model("DIV", [x, y], [x]))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(0, np.array([1, 2], np.int32))
+    interpreter.set_tensor(1, np.array([1, 0], np.int32))
+    with pytest.raises(InvokeError, match=r"operator 0 \(DIV v1\)"):
+        interpreter.invoke()
+
+
+def test_a_dynamic_shape_is_known_after_invoke() -> None:
+    x, shape = TensorSpec([6], TensorType.INT32), TensorSpec([2], TensorType.INT32)
+    interpreter = Interpreter(
+        model_content=single_op_model("RESHAPE", [x, shape], [TensorSpec([6], TensorType.INT32)])
+    )
+    for wanted in ([2, 3], [3, 2], [-1, 6]):
+        output = interpreter(np.arange(6, dtype=np.int32), np.array(wanted, np.int32))
+        assert isinstance(output, np.ndarray)
+        np.testing.assert_array_equal(output, np.arange(6).reshape(wanted))
+
+
+def test_resizing_prepares_anew() -> None:
+    interpreter = Interpreter(model_content=open_model("digits").content)
+    interpreter.allocate_tensors()
+    interpreter.resize_tensor_input(0, [4, 8, 8, 1])
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    assert interpreter.get_output_details()[0]["shape"].tolist() == [4, 10]
+    with pytest.raises(PrepareError):
+        interpreter.resize_tensor_input(0, [1, 5, 5, 1])
+        interpreter.allocate_tensors()
+    interpreter.resize_tensor_input(0, [1, 8, 8, 1])
+    interpreter.allocate_tensors()
+    interpreter.invoke()
