@@ -434,7 +434,7 @@ class Interpreter:
         q = tensor.quantization
         if q is None or q.zero_point is None or not tensor.scales.size:
             return np.zeros(0, np.int32)
-        zero_points = q.zero_point.astype(np.int32)
+        zero_points: NDArray[np.int32] = q.zero_point.astype(np.int32)
         if self._experimental_compress_quantization_zero_points and (zero_points == zero_points[:1]).all():
             return zero_points[:1]
         return zero_points

@@ -212,6 +212,18 @@ _TABLE = """
 """
 
 
+# Methods of TFLM's `MicroMutableOpResolver` that are not `Add` and the operator's name in camel case.
+_ADDERS = {
+    "BATCH_MATMUL": "AddBatchMatMul",
+    "CUMSUM": "AddCumSum",
+    "PADV2": "AddPadV2",
+    "TFLM_DECODE": "AddDecode",
+    "TFLite_Detection_PostProcess": "AddDetectionPostprocess",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
+    "ethos-u": "AddEthosU",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class NativeSupport:
     """Where one operator runs natively. Versions are from the first to the last, None where there are none."""
@@ -226,6 +238,18 @@ class NativeSupport:
     def is_custom(self) -> bool:
         """Whether a model names it by its `custom_code`."""
         return self.code == CUSTOM
+
+    @property
+    def tflm_adder(self) -> str | None:
+        """The method of `MicroMutableOpResolver` that adds it; None if TFLM, Ethos-U builds included, lacks it."""
+        if self.name in _ADDERS:
+            return _ADDERS[self.name]
+        if not self.tflm:
+            return None
+        if self.name.startswith("Signal"):
+            return "Add" + self.name.removeprefix("Signal")
+        words = self.name.split("_")
+        return "Add" + "".join("2D" if word == "2D" else word.capitalize() for word in words)
 
 
 def native_support(name: str) -> NativeSupport | None:

@@ -65,12 +65,12 @@ def make_nans_canonical(x: NDArray[np.float16]) -> None:
 @np.errstate(all="ignore")
 def cast_to_bfloat16(x: Array, output: NDArray[np.uint16]) -> None:
     """Convert to the bits of bfloat16 by way of float32, rounding to nearest even; NaNs keep their sign only."""
-    single = np.ascontiguousarray(x.real, np.float32)
-    bits = single.view(np.uint32).reshape(x.shape).astype(np.uint64)
-    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    single = np.array(x.real, np.float32)
+    bits = single.view(np.uint32)
+    rounded = (bits + (bits >> 16 & 1) + 0x7FFF) >> 16
     output[...] = np.where(np.isnan(single), bits >> 16 & 0x8000 | 0x7FC0, rounded)
 
 
 def from_bfloat16(x: NDArray[np.uint16]) -> NDArray[np.float32]:
     """The numbers whose bfloat16 bits these are."""
-    return (x.astype(np.uint32) << 16).view(np.float32)
+    return np.left_shift(x, 16, dtype=np.uint32).view(np.float32)

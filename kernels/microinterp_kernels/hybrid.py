@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 
+_TWO_31 = np.float32(2**31)
 _VECTOR = 8  # so many elements the native vector loop takes at once; the rest goes through C's round
 
 
@@ -36,7 +37,7 @@ def quantize_asymmetric(
         inverse = np.where(scales == 0, np.float32(0), np.float32(1) / scales)
     zeros = low == high
     scales[zeros], zero_points[zeros], inverse[zeros] = 1, 0, 0
-    return _quantize(rows, inverse, zero_points, -128), scales, zero_points
+    return _quantize(rows, inverse, zero_points), scales, zero_points
 
 
 def quantize_symmetric(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -51,24 +52,36 @@ def quantize_symmetric(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDA
         scales = reach / np.float32(127)
         inverse = np.float32(127) / reach
     scales[zeros], inverse[zeros] = 1, 0
-    return _quantize(rows, inverse, np.zeros(len(rows), np.int32), -127), scales
+    return _quantize(rows, inverse, None), scales
 
 
 def _quantize(
-    rows: NDArray[np.float32], inverse: NDArray[np.float32], zero_points: NDArray[np.int32], lowest: int
+    rows: NDArray[np.float32], inverse: NDArray[np.float32], zero_points: NDArray[np.int32] | None
 ) -> NDArray[np.int8]:
-    """round(row · inverse) + zero point, clipped to lowest…127, with the native loops' two roundings."""
+    """round(row · inverse) + zero point, clipped to int8 (symmetrically without zero points), as the native loops do.
+
+    A row of denormal numbers has an infinite inverse, and products that do not fit int32. Of these the vector loop
+    takes the ends of int32, and adds the zero point, wrapping; the loop for the rest makes them the least if it
+    is symmetric, else 0 if they are no number and saturates otherwise.
+    """
+    lowest = -127 if zero_points is None else -128
+    offsets = np.zeros((1, 1), np.int32) if zero_points is None else zero_points[:, None]
     with np.errstate(all="ignore"):
         scaled = rows * inverse[:, None]
-        body = rows.shape[1] // _VECTOR * _VECTOR
-        scaled[:, :body] = np.trunc(scaled[:, :body] + np.copysign(np.float32(0.5), scaled[:, :body]))
-        scaled[:, body:] = _c_round(scaled[:, body:])
-        # what does not fit int32 becomes its minimum, as x86 converts it
-        scaled = np.where(np.abs(scaled) < 2**31, scaled, np.float32(-(2**31)))
-    quantized: NDArray[np.int8] = np.clip(scaled.astype(np.int32) + zero_points[:, None], lowest, 127).astype(
-        np.int8
-    )
-    return quantized
+        whole = rows.shape[1] // _VECTOR * _VECTOR
+        body, rest = scaled[:, :whole], scaled[:, whole:]
+        body = np.trunc(body + np.copysign(np.float32(0.5), body))
+        quantized = np.where(body >= _TWO_31, np.int32(2**31 - 1), _or_least(body).astype(np.int32)) + offsets
+        rest = _c_round(rest) + offsets.astype(np.float32)
+        rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
+        rest = np.clip(rest, lowest, 127).astype(np.int32)
+    return np.clip(np.concatenate([quantized, rest], axis=1), lowest, 127).astype(np.int8)
+
+
+def _or_least(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """x where it fits int32, else the least that does."""
+    fitting: NDArray[np.float32] = np.where(np.abs(x) < _TWO_31, x, -_TWO_31)
+    return fitting
 
 
 def _c_round(x: NDArray[_Float]) -> NDArray[_Float]:

@@ -20,8 +20,8 @@ class HybridProducts:
 
     Each row of x, float32 [rows, k], is quantized to int8, symmetrically or asymmetrically.
 
-    Source of the formulas: `SseMatrixBatchVectorMultiplyAccumulate` of LiteRT's `sse_tensor_utils.cc`, checked
-    against the runtime.
+    Source of the formulas: `SseMatrixBatchVectorMultiplyAccumulate` and `SseReductionSumVector` of LiteRT's
+    `sse_tensor_utils.cc`, checked against the runtime.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class HybridProducts:
     ) -> None:
         matrix = np.concatenate(weights)
         self.product = IntegerProduct(matrix, 128)
+        self.sums = _sum_rows(matrix)
         self.scales = np.repeat(np.asarray(scales, np.float32), [len(w) for w in weights])
         self.asymmetric = asymmetric
         # Where the row is negative the vector loop multiplies with −weight, which for −128 is −128 again.
@@ -47,7 +48,20 @@ class HybridProducts:
         if self.lowest is not None:
             acc += 256 * self.lowest(np.minimum(rows, 0))
         if self.asymmetric:
-            acc = acc.astype(np.int64) - zero_points[:, None].astype(np.int64) * self.product.sums
+            acc = acc.astype(np.int64) - zero_points[:, None].astype(np.int64) * self.sums
         factors = scales[:, None] * self.scales
         factors[left_out] = -0.0
         return acc.astype(np.float32) * factors
+
+
+def _sum_rows(matrix: NDArray[np.int8]) -> NDArray[np.int64]:
+    """The sums of the rows [n, k] as LiteRT's vector loop makes them: in eight parts of int16, which wrap."""
+    n, k = matrix.shape
+    whole = k // _VECTOR * _VECTOR
+    parts = matrix[:, :whole].reshape(n, whole // _VECTOR, 8, 2).sum(axis=(1, 3), dtype=np.int64)
+    if k - whole >= 8:
+        parts += matrix[:, whole : whole + 8]
+        whole += 8
+    sums: NDArray[np.int64] = parts.astype(np.int16).sum(axis=1, dtype=np.int64)
+    sums += matrix[:, whole:].sum(axis=1, dtype=np.int64)
+    return sums

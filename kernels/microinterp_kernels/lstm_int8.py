@@ -215,8 +215,9 @@ class _Normalization:
         normalized = multiply_by_quantized_multiplier(
             1024 * x - mean[:, None], multipliers[:, None], shifts[:, None]
         )
-        weighted = wrap_int32(normalized * self.coefficients + self.biases)
-        rounded = _divide(weighted + np.where(weighted > 0, 512, -512), 1024)
+        # this product may leave int32, and is computed in int64
+        weighted = normalized * self.coefficients + self.biases
+        rounded = wrap_int32(_divide(weighted + np.where(weighted > 0, 512, -512), 1024))
         return clip_to(multiply_by_quantized_multiplier(rounded, self.multiplier, self.shift + 12), np.int16)
 
 

@@ -34,8 +34,9 @@ def ordered_product(a: Float32s, b: Float32s) -> Float32s:
     if b.shape == (a.shape[1], 1) and b.size:
         with np.errstate(all="ignore"):
             # from zero: a sum of −0s is +0
-            product = np.add.accumulate(a * b[:, 0], axis=1)[:, -1:] + np.float32(0)
-        return product
+            sums: Float32s = np.add.accumulate(a * b[:, 0], axis=1)[:, -1:]
+            sums += np.float32(0)
+        return sums
     return add_products(a, b)
 
 

@@ -18,6 +18,7 @@ from .kernel_memory import (
     KernelLibrary,
     KernelRule,
     MissingTensorError,
+    UnsizedTypeError,
     VariableBuffers,
     scale_count,
     tensor_bytes,
@@ -140,6 +141,19 @@ def find_kernels(name: str) -> KernelLibrary:
     return KERNEL_LIBRARIES[name]
 
 
+def find_build(target: str | Target, kernels: str | KernelLibrary) -> tuple[Target, KernelLibrary]:
+    """A target and the kernels that run there, by their names if need be.
+
+    Raises:
+        ArenaError: there is none of that name, or the library is not for the target.
+    """
+    target = find_target(target) if isinstance(target, str) else target
+    kernels = find_kernels(kernels) if isinstance(kernels, str) else kernels
+    if kernels is CMSIS_NN and target.pointer != 4:
+        raise ArenaError(f"CMSIS-NN is for Arm Cortex-M, not for {target.name}: use the reference kernels")
+    return target, kernels
+
+
 def estimate_arena(
     model: Model,
     target: str | Target = "cortex-m4",
@@ -149,6 +163,8 @@ def estimate_arena(
     end_offset: int = 0,
 ) -> ArenaReport:
     """Size the tensor arena that TFLM needs for a model.
+
+    A model that TFLM refuses gets an answer, too: what its allocations would be.
 
     Args:
         model: the model.
@@ -160,10 +176,7 @@ def estimate_arena(
     Raises:
         ArenaError: unknown target or kernels, or an offline plan that does not fit the model.
     """
-    target = find_target(target) if isinstance(target, str) else target
-    kernels = find_kernels(kernels) if isinstance(kernels, str) else kernels
-    if kernels is CMSIS_NN and target.pointer != 4:
-        raise ArenaError(f"CMSIS-NN is for Arm Cortex-M, not for {target.name}: use the reference kernels")
+    target, kernels = find_build(target, kernels)
     replay = _Replay(model, target, kernels, planner, end_offset)
     replay.run(recording=False)
     recorded = _Replay(model, target, kernels, planner, end_offset)
@@ -342,14 +355,17 @@ class _Replay:
         offline = offline_offsets(self.model)
         buffers: list[Buffer] = []
         self.labels: list[tuple[str, str]] = []
+        # TFLM looks for a variable's offset as if each subgraph's tensors were the model's first
+        flat = [offset for offsets in offline or [] for offset in offsets]
         for s, subgraph in enumerate(subgraphs):
             for t, tensor in enumerate(subgraph.tensors):
+                size = self._tensor_bytes(s, t, tensor)
                 offset = offline[s][t] if offline else None
-                if tensor.is_variable and offset is None and not self._has_data(tensor):
-                    cursors.persistent(tensor_bytes(tensor), 16, "TfLiteTensorVariableBufferData")
-                elif self._is_planned(s, t, tensor):
+                if tensor.is_variable and (not flat or flat[t] is None):
+                    cursors.persistent(size, 16, "TfLiteTensorVariableBufferData")
+                if self._is_planned(s, t, tensor, size, offset):
                     first, last = self.lifetimes.first[s][t], self.lifetimes.last[s][t]
-                    buffers.append(Buffer(s, t, tensor_bytes(tensor), first, last, offset))
+                    buffers.append(Buffer(s, t, size, first, last, offset))
                     self.labels.append(("tensor", tensor.name or ""))
         for number, (s, o, size) in enumerate(self.scratch_owners):
             start, end = self.lifetimes.operator_spans.get((s, o), (UNUSED, UNUSED))
@@ -360,13 +376,20 @@ class _Replay:
         cursors.resize_head(0)
         cursors.resize_head(self.plan.size)
 
-    def _has_data(self, tensor: Tensor) -> bool:
-        data = self.model.buffers[tensor.buffer]
-        return data is not None and data.size > 0
+    def _tensor_bytes(self, subgraph: int, index: int, tensor: Tensor) -> int:
+        """0, and a line in `unknown`, for an element type that TFLM has no size for."""
+        try:
+            return tensor_bytes(tensor)
+        except UnsizedTypeError as error:
+            self.unknown.append(f"tensor {index} (subgraph {subgraph}): TFLM cannot allocate it: {error}")
+            return 0
 
-    def _is_planned(self, subgraph: int, index: int, tensor: Tensor) -> bool:
-        holds_handle = (subgraph, index) in self.variables.handles
-        return not self._has_data(tensor) and not holds_handle and tensor_bytes(tensor) != 0
+    def _is_planned(self, subgraph: int, index: int, tensor: Tensor, size: int, offset: int | None) -> bool:
+        if tensor.is_variable:
+            return offset is not None
+        data = self.model.buffers[tensor.buffer]
+        has_data = data is not None and data.size > 0
+        return not has_data and (subgraph, index) not in self.variables.handles and size != 0
 
     def _persistent_io(self, indices: Sequence[int]) -> None:
         cursors, structs = self.cursors, self.target.structs

@@ -17,8 +17,30 @@ from .targets import Target
 FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.FLOAT64)
 
 
+# Element types that TFLM's `TfLiteTypeSizeOf` does not know.
+_UNSIZED = (
+    TensorType.STRING,
+    TensorType.VARIANT,
+    TensorType.INT2,
+    TensorType.UINT4,
+    TensorType.FLOAT8_E4M3FN,
+    TensorType.FLOAT8_E5M2,
+)
+
+
+class UnsizedTypeError(ValueError):
+    """TFLM has no size for an element type."""
+
+
 def tensor_bytes(tensor: Tensor) -> int:
-    """Bytes of a tensor as TFLM counts them: a scalar has one element, INT4 takes a byte per element."""
+    """Bytes of a tensor as TFLM counts them: a scalar has one element, INT4 takes a byte per element.
+
+    Raises:
+        UnsizedTypeError: TFLM has no size for the element type.
+    """
+    if tensor.type not in NUMPY_TYPES or tensor.type in _UNSIZED:
+        name = getattr(tensor.type, "name", f"number {int(tensor.type)}")
+        raise UnsizedTypeError(f"it has no size for the element type {name}")
     return elements(tensor) * NUMPY_TYPES[TensorType(tensor.type)].itemsize
 
 

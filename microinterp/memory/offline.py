@@ -18,9 +18,12 @@ def offline_offsets(model: Model) -> list[list[int | None]] | None:
     Raises:
         ArenaError: the plan does not have one offset for each tensor of the model.
     """
-    data = model.find_metadata(METADATA_NAME)
-    if data is None:
+    entries = [entry for entry in model.metadata or () if entry.name == METADATA_NAME]
+    if not entries:
         return None
+    data = model.buffers[entries[-1].buffer]  # of several, TFLM takes the last
+    if data is None:
+        raise ArenaError(f"metadata {METADATA_NAME!r}: its buffer is empty")
     tensors = sum(len(s.tensors) for s in model.subgraphs)
     words = np.frombuffer(data[: data.size // 4 * 4].tobytes(), "<i4")
     if words.size < _HEADER or words[2] != tensors or words.size < _HEADER + tensors:

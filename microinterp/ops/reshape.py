@@ -69,4 +69,5 @@ def copy_elements(x: Array, output: Array) -> None:
 
 def reshape_dynamic(x: Array, shape: Array) -> Array:
     """A copy in the shape that a tensor says."""
-    return x.reshape(resolve_shape(x.shape, shape.tolist())).copy()
+    output: Array = x.reshape(resolve_shape(x.shape, shape.tolist())).copy()
+    return output

@@ -36,6 +36,7 @@ def test_equals_the_survey_of_the_sources() -> None:
             assert versions == (registered and (registered["min"], registered["max"])), entry["name"]
         # the survey has it for the sake of builds for that processor; the wheel does not
         assert support.tflm == (entry["tflm"] and entry["name"] != "ethos-u")
+        assert support.tflm_adder == entry["tflm_adder"]
     assert names == {support.name for support in native_operators()}
 
 

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
+from microinterp import load
 from microinterp.errors import MicrointerpError
 from microinterp.memory.targets import TARGETS
 from microinterp.runtimes import RUNTIMES, RuntimeName
 
+from .c_array import CArrayError
 from .console import console, print_error, print_json
 from .inputs import InputError
 from .models import EXAMPLES, NamedModel, open_model
@@ -124,6 +126,69 @@ def arena(
             raise typer.Exit(1)
 
 
+@app.command()
+def resolver(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL…", help="Paths, or built-in examples.")],
+    json: JsonOption = False,
+) -> None:
+    """Print the MicroMutableOpResolver code that TFLite Micro needs for these models.
+
+    Operators that TFLite Micro lacks are named, and the exit code is 1.
+    """
+    from .resolver import as_json, describe_missing, missing, resolver_code, resolver_entries
+
+    entries = resolver_entries([_open(model) for model in models])
+    if json:
+        print_json(as_json(entries))
+    else:
+        print(resolver_code(entries), end="")
+    if missing(entries):
+        print_error(describe_missing(entries))
+        raise typer.Exit(1)
+
+
+@app.command()
+def cc(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write them.")] = Path(),
+) -> None:
+    """Write a model as a C++ array aligned to 16 bytes: NAME_model_data.h and NAME_model_data.cc.
+
+    Files that it wrote earlier are replaced; any others are left alone, and the exit code is 1.
+    """
+    from .c_array import write_c_array
+
+    named = _open(model)
+    load(named.content)  # a firmware image is a bad place to find out that a model is damaged
+    for path in write_c_array(named.name, named.content, out):
+        print(path)
+
+
+@app.command()
+def uncc(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A C or C++ file.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="[OUT.tflite]", help="Default: the file's name with .tflite, here."),
+    ] = None,
+) -> None:
+    """Read a model back from a C array, as xxd -i, TFLite Micro and `microinterp cc` write it.
+
+    A file that is there and holds something else is left alone, and the exit code is 1.
+    """
+    from .c_array import read_c_array, write_model_file
+
+    try:
+        data = read_c_array(file.read_text("utf-8", "replace"))
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {str(file)!r}: {error.strerror}", param_hint="FILE") from error
+    except CArrayError as error:
+        raise CArrayError(f"{file}: {error}") from error
+    path = out or Path(file.with_suffix(".tflite").name)
+    write_model_file(data, path)
+    print(f"{path}: {len(data)} bytes")
+
+
 def _open(model: str) -> NamedModel:
     try:
         return open_model(model)
@@ -145,11 +210,11 @@ def main() -> None:
     """Entry point of the command."""
     try:
         app()
-    except (MicrointerpError, InputError) as error:
-        print_error(str(error))
-        raise SystemExit(1) from None
     except BrokenPipeError:  # the reader of a pipe has gone; say nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(1) from None
+    except (MicrointerpError, InputError, CArrayError, OSError) as error:
+        print_error(str(error))
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -128,8 +128,23 @@ def test_logistic_and_tanh_as_native(
     assert check_against_oracle(model, invokes, runtime)
 
 
+@pytest.mark.parametrize("operator", ["LOGISTIC", "SOFTMAX", "TANH"])
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+def test_special_floats(operator: str, runtime: RuntimeName) -> None:
+    special = np.array(SPECIAL_FLOATS, np.float32)
+    x = np.concatenate([special, -special])[:, None]
+    x = np.concatenate([x, np.zeros_like(x)], axis=1)
+    spec = TensorSpec(x.shape, TensorType.FLOAT32)
+    assert check_against_oracle(single_op_model(operator, [spec], [spec]), [[x]], runtime)
+
+
 @pytest.mark.parametrize(
-    "scale", [0.0, 2.0**-50, 2.0**-12, 2.0**-11, 2.0**-10, 0.0007, 0.02, 0.1, 30.0, 1e6, 1e30]
+    "scale",
+    [
+        *(0.0, 2.0**-50, 2.0**-12, 2.0**-11, 2.0**-10, 0.0007, 0.02, 0.1, 30.0, 1e6, 1e30),
+        # so far from a power of two that they just count as one, or just do not
+        *(2.0**-12 * 1.00069, 2.0**-12 * 1.0007, 2.0**-11 * 0.99931, 2.0**-11 * 0.9993),
+    ],
 )
 @pytest.mark.parametrize(
     ("operator", "runtime", "type"), [c for c in UNARY_CASES if c[2] is not TensorType.FLOAT32]
@@ -234,6 +249,18 @@ def test_softmax_of_a_thousand_classes(
         model = single_op_model("SOFTMAX", [TensorSpec(x.shape, type, 0.07, 0)], [output], {"beta": 1.0})
         x = x + 128 if type is TensorType.UINT8 else x
     assert check_against_oracle(model, [[x.astype(NUMPY_TYPES[type])]], runtime)
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize(("scale", "beta"), [(0.000123, 0.7), (0.00047, 1.3), (2.0**-12, 1.0)])
+def test_softmax_of_many_int16(runtime: RuntimeName, scale: float, beta: float) -> None:
+    # the runtimes differ from each other in a few of ten thousand elements
+    x = np.random.default_rng(5).normal(0, 2 / scale, (8000, 9)).clip(-32768, 32767).astype(np.int16)
+    output = TensorSpec(x.shape, TensorType.INT16, *softmax_output(TensorType.INT16, TensorType.INT16))
+    model = single_op_model(
+        "SOFTMAX", [TensorSpec(x.shape, TensorType.INT16, scale, 0)], [output], {"beta": beta}
+    )
+    assert check_against_oracle(model, [[x]], runtime)
 
 
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)

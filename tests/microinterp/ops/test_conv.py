@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from typing import Any
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.microinterp.ops.convolutions import FORMS, convolutions
-from tests.oracles import RuntimeName
-from tests.single_op import check_against_oracle
+from microinterp import Interpreter
+from microinterp.errors import PrepareError
+from microinterp.model.ir import NUMPY_TYPES, TensorType
+from microinterp.model.schema import Padding
+from tests.microinterp.ops.convolutions import FORMS, convolutions, random_values
+from tests.oracles import RUNTIME_NAMES, RuntimeName
+from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
 CASES = [("tflite", form) for form in FORMS] + [
     ("tflm", form) for form in ("float32", "int8", "int8_int4", "int16", "int16_int32", "uint8", "hybrid")
@@ -20,3 +28,98 @@ CASES = [("tflite", form) for form in FORMS] + [
 def test_equals_the_native_runtime(runtime: RuntimeName, form: str, data: st.DataObject) -> None:
     model, invokes = data.draw(convolutions("CONV_2D", runtime, FORMS[form]))
     check_against_oracle(model, invokes, runtime)
+
+
+def model_of(
+    form: str = "int8",
+    image: tuple[int, ...] = (1, 5, 5, 4),
+    weights: tuple[int, ...] = (4, 3, 3, 4),
+    output: tuple[int, ...] = (1, 5, 5, 4),
+    bias: tuple[int, ...] = (4,),
+    weight_scale: float | list[float] = 0.01,
+    **options: Any,
+) -> tuple[bytes, list[list[Any]]]:
+    types, rng = FORMS[form], np.random.default_rng(0)
+    integer = types.image is not TensorType.FLOAT32
+    zero_points = [0] * len(weight_scale) if isinstance(weight_scale, list) else 0
+    float_weights = types.weights is TensorType.FLOAT32
+    specs = [
+        TensorSpec(image, types.image, 0.5 if integer else None, 0 if integer else None),
+        TensorSpec(
+            weights,
+            types.weights,
+            None if float_weights else weight_scale,
+            None if float_weights else zero_points,
+            data=random_values(rng, weights, types.weights),
+        ),
+        TensorSpec(
+            bias, types.bias, 0.005 if integer else None, 0 if integer else None, data=np.arange(bias[-1])
+        ),
+    ]
+    given_options = {"padding": Padding.SAME, "stride_h": 1, "stride_w": 1, **options}
+    out = TensorSpec(output, types.image, 1.0 if integer else None, 0 if integer else None)
+    model = single_op_model("CONV_2D", specs, [out], given_options, version=5)
+    return model, [[random_values(rng, image, types.image)]]
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize("form", ["float32", "int8"])
+@pytest.mark.parametrize("dilation", [5, 100, 2000])
+def test_windows_far_larger_than_the_image(runtime: RuntimeName, form: str, dilation: int) -> None:
+    model, invokes = model_of(form, dilation_h_factor=dilation, dilation_w_factor=dilation)
+    assert check_against_oracle(model, invokes, runtime)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stride_w": 0},
+        {"stride_h": -1},
+        {"dilation_w_factor": 0},
+        {"padding": 2},
+        {"weights": (4, 3, 3, 3)},  # channels that do not divide into groups
+        {"weights": (5, 3, 3, 2), "bias": (5,), "output": (1, 5, 5, 5)},  # filters that do not
+        {"bias": (3,)},
+        {"image": (1, 5, 4), "output": (1, 5, 4)},
+        {"weights": (4, 9, 9, 4), "padding": Padding.VALID},
+        {"weight_scale": [0.01, 0.02]},
+        {"form": "uint8", "weight_scale": [0.01, 0.02, 0.03, 0.04]},
+        {"form": "hybrid", "weights": (4, 3, 3, 2)},  # LiteRT reads three scales behind the only one
+    ],
+)
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+def test_refuses_what_makes_no_sense(runtime: RuntimeName, changes: dict[str, Any]) -> None:
+    # LiteRT refuses most of it; TFLM divides by zero or computes with whatever lies behind the tensors
+    model, invokes = model_of(**changes)
+    with pytest.raises((PrepareError, ValueError)):
+        run_ours(model, invokes, runtime)
+
+
+@pytest.mark.parametrize("option", [TensorType.FLOAT32, TensorType.INT32, TensorType.INT64])
+@pytest.mark.parametrize("form", ["int16", "int16_int32"])
+def test_the_type_of_the_bias_of_int16(form: str, option: TensorType) -> None:
+    model, invokes = model_of(form, quantized_bias_type=option)
+    assert check_against_oracle(model, invokes, "tflm")
+    if form == "int16_int32" and option is TensorType.FLOAT32:
+        # LiteRT takes this int32 bias for int64, and reads twice its size
+        with pytest.raises(PrepareError, match="quantized_bias_type"):
+            run_ours(model, invokes, "tflite")
+    else:
+        agrees = option == FORMS[form].bias or option is TensorType.FLOAT32
+        assert check_against_oracle(model, invokes, "tflite") == agrees
+
+
+@pytest.mark.parametrize("form", ["float32", "int8", "int16", "hybrid"])
+def test_a_large_image_needs_little_memory(form: str) -> None:
+    image = (1, 700, 700, 4)
+    model, invokes = model_of(form, image=image, output=image)
+    interpreter = Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(0, invokes[0][0])
+    tracemalloc.start()
+    interpreter.invoke()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    whole_image = np.prod(image) * NUMPY_TYPES[FORMS[form].image].itemsize
+    # a matrix of all windows would have nine times the image's elements, in floats
+    assert peak < 8_000_000 + (4 * whole_image if FORMS[form].is_hybrid else 0)
