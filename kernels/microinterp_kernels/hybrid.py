@@ -75,7 +75,10 @@ def _quantize(
         rest = _c_round(rest) + offsets.astype(np.float32)
         rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
         rest = np.clip(rest, lowest, 127).astype(np.int32)
-    return np.clip(np.concatenate([quantized, rest], axis=1), lowest, 127).astype(np.int8)
+    clipped: NDArray[np.int8] = np.clip(np.concatenate([quantized, rest], axis=1), lowest, 127).astype(
+        np.int8
+    )
+    return clipped
 
 
 def _or_least(x: NDArray[np.float32]) -> NDArray[np.float32]:
