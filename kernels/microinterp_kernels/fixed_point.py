@@ -59,8 +59,8 @@ def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> Int64s:
     a, b = np.asarray(a, np.int64), np.asarray(b, np.int64)
     product = a * b
     # gemmlowp nudges by 2^30 or 1 − 2^30 and then divides truncating, which is the floor of (p + 2^30) / 2^31
-    high = (product + (1 << 30)) >> 31
-    return np.minimum(high, INT32_MAX)
+    high: Int64s = np.minimum((product + (1 << 30)) >> 31, INT32_MAX)
+    return high
 
 
 def rounding_divide_by_pot(x: ArrayLike, exponent: ArrayLike) -> Int64s:
@@ -69,7 +69,8 @@ def rounding_divide_by_pot(x: ArrayLike, exponent: ArrayLike) -> Int64s:
     mask = (np.int64(1) << exponent) - 1
     remainder = x & mask
     threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + (remainder > threshold)
+    rounded: Int64s = (x >> exponent) + (remainder > threshold)
+    return rounded
 
 
 def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Int64s:
@@ -107,4 +108,5 @@ def clip_to(x: NDArray[Any], dtype: Any) -> NDArray[Any]: ...
 def clip_to(x: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """Saturate to the range of an integer type and convert to it."""
     limits = np.iinfo(dtype)
-    return np.clip(x, limits.min, limits.max).astype(dtype)
+    clipped: NDArray[Any] = np.clip(x, limits.min, limits.max).astype(dtype)
+    return clipped

@@ -93,7 +93,8 @@ class SoftmaxInt16:
     def __init__(self, scaled_beta: float, table_type: type[np.float32] | type[np.float64]) -> None:
         # 0 to −65535 shall be 0 to −10
         self.multiplier, self.shift = quantize_multiplier(scaled_beta / (10.0 / 65535.0))
-        unit = (table_type(2) / table_type(65535)) * np.array([-32768, 32767], table_type)
+        ends: NDArray[Any] = np.array([-32768, 32767], table_type)
+        unit = (table_type(2) / table_type(65535)) * ends
         exp_step, one_step = table_type(10) / table_type(65535), table_type(1) / table_type(65535)
         self.exp_table = interpolation_table_int16(
             _exp, (exp_step * table_type(-65535), table_type(0)), (unit[0], unit[1])

@@ -150,6 +150,8 @@ def _require_softmax_quantization(node: Node, x: RuntimeTensor, output: RuntimeT
             return
     node.require(
         output.zero_point == zero_point
-        and abs(np.float32(output.scale) - np.float32(scale)) <= np.float32(tolerance) * np.float32(scale),
+        and bool(
+            abs(np.float32(output.scale) - np.float32(scale)) <= np.float32(tolerance) * np.float32(scale)
+        ),
         f"{output} must have scale {scale} and zero point {zero_point}, not {output.scale} and {output.zero_point}",
     )

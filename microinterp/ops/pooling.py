@@ -51,7 +51,7 @@ def _prepare_pool(
     quantized = image.type is not TensorType.FLOAT32
     if quantized and node.runtime.pooling_checks_quantization:
         node.require(
-            abs(np.float32(image.scale) - np.float32(output.scale)) <= 1e-6
+            bool(abs(np.float32(image.scale) - np.float32(output.scale)) <= 1e-6)
             and image.zero_point == output.zero_point,
             f"{output} must be quantized like {image}",
         )

@@ -17,7 +17,7 @@ BOUNDS = [(-np.inf, np.inf), (0.0, np.inf), (0.0, 6.0), (-1.0, 1.0)]
 @given(data=st.data(), bounds=st.sampled_from(BOUNDS))
 def test_floats_as_in_c(dtype: Any, data: st.DataObject, bounds: tuple[float, float]) -> None:
     some = st.sampled_from([0.0, -0.0, 6.0, 1.0, -1.0, np.inf, -np.inf, np.nan, -np.nan])
-    width = np.finfo(dtype).bits
+    width: Any = np.finfo(dtype).bits
     elements = st.one_of(some, st.floats(width=width, allow_nan=False))
     shape = data.draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=40))
     x = data.draw(hnp.arrays(dtype, shape, elements=elements))
