@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from .constants import constant_buffer, stored_size, unpacked_size
 from .damage import Damage, Place
 from .ir import NUMPY_TYPES, Model, Operator, Quantization, Subgraph, Tensor, TensorType
-from .schema import operator_name
+from .schema import CUSTOM, operator_name
 
 _MOST_BYTES = 2**63 - 1
 _MOST_DIMENSIONS = 32  # NumPy's limit before 2.0
@@ -37,8 +37,8 @@ _SUBGRAPH_OPTIONS = (
 )
 
 
-def check_model(model: Model) -> None:
-    """Raise `Damage` unless every index, size and order in the model is sound."""
+def check_model(model: Model, file_size: int) -> None:
+    """Raise `Damage` unless every index, size and order in the model, read from that many bytes, is sound."""
     if not model.subgraphs:
         raise Damage("the model has no subgraph")
     _check_metadata(model)
@@ -51,9 +51,8 @@ def check_model(model: Model) -> None:
                 with Place(f"tensor {t} {tensor.name!r}"):
                     unpacked += _check_tensor(model, tensor, len(subgraph.tensors))
             calls.append(_check_graph(model, subgraph, names))
-    stored = sum(buffer.size for buffer in model.buffers if buffer is not None)
-    if unpacked > _MOST_UNPACKED_BYTES_PER_BYTE * stored + _UNPACKED_BYTES_FOR_FREE:
-        raise Damage(f"the constants unpack to {unpacked} bytes, but the buffers have only {stored}")
+    if unpacked > _MOST_UNPACKED_BYTES_PER_BYTE * file_size + _UNPACKED_BYTES_FOR_FREE:
+        raise Damage(f"the constants unpack to {unpacked} bytes, but the file has only {file_size}")
     _check_calls(calls)
     _check_signatures(model)
 
@@ -124,7 +123,7 @@ def _check_graph(model: Model, subgraph: Subgraph, names: Sequence[str]) -> set[
             _check_indices("input", operator.inputs, tensors, optional=True)
             _check_indices("output", operator.outputs, tensors)
             _check_indices("intermediate", operator.intermediates or (), tensors)
-            for called in _called_subgraphs(operator):
+            for called in _called_subgraphs(model, operator):
                 if not 0 <= called < len(model.subgraphs):
                     raise Damage(f"it calls subgraph {called}, but the model has {len(model.subgraphs)}")
                 calls.add(called)
@@ -153,8 +152,8 @@ def _check_indices(what: str, indices: Sequence[int], tensors: int, optional: bo
             raise Damage(f"{what} {i} is tensor {index}, but the subgraph has {tensors} tensors")
 
 
-def _called_subgraphs(operator: Operator) -> Iterator[int]:
-    if operator.options_table is None:
+def _called_subgraphs(model: Model, operator: Operator) -> Iterator[int]:
+    if model.operator_code(operator).builtin_code == CUSTOM:
         return
     for name in _SUBGRAPH_OPTIONS:
         value = operator.options.get(name)

@@ -31,7 +31,7 @@ def read_model(data: bytes | bytearray | memoryview) -> Model:
         if len(view) < 8 or view[4:8] != IDENTIFIER:
             raise Damage(f"not a .tflite model: the identifier {IDENTIFIER.decode()} is not at byte 4")
         model = _Reader(view).model()
-        check_model(model)
+        check_model(model, len(view))
     except Damage as damage:
         raise ModelFormatError(str(damage)) from None
     return model

@@ -258,6 +258,10 @@ REFUSALS: dict[str, tuple[Model, str]] = {
         calls((0, -1)),
         "operator 0 (CALL_ONCE): it calls subgraph -1, but the model has 3",
     ),
+    "recursion of an operator without options": (
+        replace(with_operator(), operator_codes=(OperatorCode(118),)),
+        "subgraphs call each other in a circle: among [0]",
+    ),
     "recursion": (calls((0, 0)), "subgraphs call each other in a circle: among [0]"),
     "recursion by a detour": (
         calls((0, 1), (1, 2), (2, 1)),
@@ -423,13 +427,17 @@ def test_data_outside_the_flatbuffer() -> None:
     assert "run over the end of the file" in refusal(with_data_outside(2**64 - 1, 2**64 - 1))
 
 
-def test_constants_that_share_a_buffer_may_not_fill_the_memory() -> None:
-    packed = Tensor("w", TensorType.INT4, (2**16,), buffer=1)
-    graph = Subgraph(tensors=(packed,) * 2000, inputs=(), outputs=(), operators=())
-    model = add_model(subgraphs=(graph,), buffers=(None, np.zeros(2**15, np.uint8)))
-    assert "the constants unpack to 131072000 bytes, but the buffers have only 32768" in refusal(
-        write_model(model)
+@pytest.mark.parametrize("share_data", [False, True])
+def test_constants_that_share_a_buffer_may_not_fill_the_memory(share_data: bool) -> None:
+    """Neither by the same buffer nor by buffers that have the same data."""
+    data = np.zeros(2**15, np.uint8)
+    tensors = tuple(
+        Tensor("w", TensorType.INT4, (2**16,), buffer=i if share_data else 1) for i in range(1, 2001)
     )
+    graph = Subgraph(tensors=tensors, inputs=(), outputs=(), operators=())
+    file = write_model(add_model(subgraphs=(graph,), buffers=(None, *[data] * 2000)))
+    assert len(file) < 8 * data.size
+    assert f"the constants unpack to 131072000 bytes, but the file has only {len(file)}" in refusal(file)
 
 
 def test_a_sparse_constant_may_not_fill_the_memory() -> None:
