@@ -541,6 +541,24 @@ def test_large_layers(runtime: RuntimeName, type: T, rows: int, k: int, n: int) 
     assert layer.is_accepted()
 
 
+def test_litert_multiplies_scales_in_float32() -> None:
+    # the product of these scales, rounded to float32, gives another 15-bit multiplier than the exact one
+    x_scale, weights_scale = 0.00071926805, 0.00051467796
+    weights = TensorSpec((1, 1), T.INT16, weights_scale, 0, data=np.array([[32767]]))
+    x = TensorSpec((2000, 1), T.INT16, x_scale, 0)
+    model = fully_connected_model(x, weights, None, T.INT16, (2000, 1), {"scale": 0.01, "zero_point": 0})
+    values = np.linspace(-32768, 32767, 2000).astype(np.int16)[:, None]
+    assert check_against_oracle(model, [[values]], "tflite")
+
+
+def test_hybrid_of_zeros_is_the_bias() -> None:
+    weights = TensorSpec((2, 3), T.INT8, 0.01, 0, data=np.ones((2, 3)))
+    bias = TensorSpec((2,), T.FLOAT32, data=[-0.0, 1.5])
+    model = fully_connected_model(TensorSpec((2, 3), T.FLOAT32), weights, bias, T.FLOAT32, (2, 2))
+    zeros, one_row = np.zeros((2, 3), np.float32), np.array([[0, 0, 0], [1, 2, 3]], np.float32)
+    assert check_against_oracle(model, [[zeros], [one_row]], "tflite")
+
+
 @pytest.mark.parametrize("fill", [-128, 127])
 def test_hybrid_sums_of_weights_wrap(fill: int) -> None:
     k = 2104

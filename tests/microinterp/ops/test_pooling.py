@@ -129,12 +129,23 @@ def test_images_too_large_to_stack(operator: str, runtime: RuntimeName, type: Te
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_long_sums_in_order(operator: str, runtime: RuntimeName, channels: int) -> None:
+    shape = (1, 20, 30, channels)
+    model = pool_model(operator, shape, TensorType.FLOAT32, (20, 30), (1, 1), Padding.VALID)
+    image = np.random.default_rng(2).standard_normal(shape, np.float32)
+    assert check_against_oracle(model, [[image]], runtime)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
 def test_sums_that_float32_cannot_hold(operator: str, runtime: RuntimeName) -> None:
     shape = (1, 40, 40, 2)
     quantization = {"scale": 0.5, "zero_point": 0}
     model = pool_model(operator, shape, TensorType.INT16, (40, 40), (1, 1), Padding.VALID, 0, quantization)
-    image = np.full(shape, 32767, np.int16)
-    image[0, 0, :21, 0] = 32766
+    image = np.full(shape, 30001, np.int16)
+    image[0, :20] = 30002  # the averages are 30001.5 and a little less
+    image[0, 0, 0, 1] = 30001
     assert check_against_oracle(model, [[image]], runtime)
 
 

@@ -1,0 +1,166 @@
+"""Requantization of a few rows at a time: FULLY_CONNECTED, whose whole work may be a hundred multiplications.
+
+`requantize_rows` gives what `Requantize` gives, `requantize_rows_in_double` what LiteRT's reference FULLY_CONNECTED
+makes of its accumulators; both in as few NumPy calls as they take, on memory of their own, wherever float64 is exact.
+
+A result that is rounded with halves away from zero is the integer part of scaled ± half. So is what gemmlowp makes
+with its two roundings: it rounds up from n + ½ − 2^-(right + 1) on, and it rounds down from the negative of that on,
+but for the very boundary, where a nudge upwards of half the spacing of all possible values decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .fixed_point import Int64s, wrap_int32
+from .requantize import Requantize
+
+Array = NDArray[Any]
+Float64s = NDArray[np.float64]
+
+Step = Callable[[Array, Array], Any]  # accumulators [rows, channels], outputs of the same shape
+
+_MOST = 2**15  # so many elements are worked on at a time, so that they stay in the cache
+_EXACT = 2.0**53
+_BELOW_HALF = (
+    0.5 - 2.0**-54
+)  # x plus this, even when rounded, only reaches an integer if x plus one half does
+
+
+class _RowRounding:
+    """clamp(zero_point + integer part of ((acc + biases) · scales + nudges ± halves), low, high)."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        biases: Int64s,
+        scales: Float64s,
+        nudges: Float64s,
+        halves: Float64s,
+        zero_point: int,
+        low: int,
+        high: int,
+    ) -> None:
+        # as large as the outputs, because NumPy takes longer to repeat them
+        self.biases, self.scales, self.nudges, self.halves = (
+            np.ascontiguousarray(np.broadcast_to(a, shape), np.float64)
+            for a in (biases, scales, nudges, halves)
+        )
+        # arrays, because NumPy takes longer to look at a number
+        self.low, self.high = np.array(low - zero_point, np.float64), np.array(high - zero_point, np.float64)
+        self.zero_point = np.array(zero_point, np.int32)
+        self._scaled, self._rest = np.empty(shape), np.empty(shape)
+        self._whole = np.empty(shape, np.int32)
+
+    def __call__(self, acc: Array, output: Array) -> None:
+        """Requantize accumulators [rows, channels] into `output` of the same shape."""
+        scaled, rest, whole = self._scaled, self._rest, self._whole
+        scaled[...] = acc  # converting first is faster than adding different types
+        np.add(scaled, self.biases, out=scaled)
+        np.multiply(scaled, self.scales, out=scaled)
+        np.add(scaled, self.nudges, out=scaled)
+        np.copysign(self.halves, scaled, out=rest)
+        np.add(scaled, rest, out=scaled)
+        np.maximum(scaled, self.low, out=scaled)
+        np.minimum(scaled, self.high, out=scaled)
+        whole[...] = scaled
+        np.add(whole, self.zero_point, out=whole)
+        output[...] = whole
+
+
+def _round_rows(rows: int, channels: int, *parameters: Any) -> Step:
+    """A `_RowRounding`, or several that share the rows."""
+    most = max(1, _MOST // channels)
+    if rows <= most:
+        return _RowRounding((rows, channels), *parameters)
+    whole = _RowRounding((most, channels), *parameters)
+    rest = _RowRounding((rows % most, channels), *parameters)
+
+    def round_blocks(acc: Array, output: Array) -> None:
+        last = rows // most * most
+        for start in range(0, last, most):
+            whole(acc[start : start + most], output[start : start + most])
+        rest(acc[last:], output[last:])
+
+    return round_blocks
+
+
+def requantize_rows(
+    rows: int,
+    multipliers: Int64s,
+    shifts: Int64s,
+    zero_point: int,
+    low: int,
+    high: int,
+    dtype: Any,
+    *,
+    biases: Int64s | None = None,
+    reach: ArrayLike | None = None,
+) -> Step:
+    """`Requantize`, or a function (accumulators [rows, channels], output) with the same results; see there."""
+    general = partial(Requantize, multipliers, shifts, zero_point, low, high, dtype)
+    if reach is None or (multipliers < 0).any():
+        return general(biases=biases, reach=reach)
+    biases = np.zeros(1, np.int64) if biases is None else biases
+    left, right = np.maximum(shifts, 0), np.maximum(-shifts, 0)
+    half_spacing = 2.0 ** -(32 + right)  # of the values that (acc + bias) · scale can take
+    farthest = max(high - zero_point, zero_point - low) + 2  # beyond, rounding errors do not matter
+    total = (np.asarray(reach, np.float64) + np.abs(biases)) * 2.0**left
+    largest = np.minimum(total * multipliers * 2, farthest / half_spacing) + 2.0 ** (31 + right) + 2.0**31 + 1
+    if (total >= 2.0**30).any() or (largest >= _EXACT).any():
+        return general(biases=biases, reach=reach)
+    scales = multipliers * 2.0 ** (left - 31 - right)
+    halves = np.where(right > 0, 0.5 + 2.0 ** -(right + 1), 0.5)
+    return _round_rows(rows, largest.size, biases, scales, half_spacing, halves, zero_point, low, high)
+
+
+def requantize_in_double(
+    acc: Int64s, scales: Float64s, zero_point: int, low: int, high: int, *, wraps: bool
+) -> Int64s:
+    """clamp(zero_point + round(acc · scale), low, high) in float64, halves away from zero.
+
+    Source of the formula: the `FullyConnected` of LiteRT's `reference/integer_ops/fully_connected.h` that takes
+    float scales. `acc` is int64 and `wraps` to int32 if the native accumulator is one; `scales` are one or one per
+    channel (the last axis). Results that do not fit int32 become its minimum, as x86 converts them.
+    """
+    with np.errstate(all="ignore"):
+        scaled = (wrap_int32(acc) if wraps else acc) * scales
+        rounded = np.trunc(scaled + np.copysign(_BELOW_HALF, scaled))
+        whole = np.where(np.abs(rounded) < 2.0**31, rounded, -(2.0**31)).astype(np.int64)
+    return np.minimum(np.maximum(wrap_int32(whole + zero_point), low), high)
+
+
+def requantize_rows_in_double(
+    rows: int,
+    scales: Float64s,
+    zero_point: int,
+    low: int,
+    high: int,
+    *,
+    wraps: bool,
+    biases: Int64s | None = None,
+    reach: ArrayLike | None = None,
+) -> Step:
+    """A function (accumulators [rows, channels], output) with the results of `requantize_in_double`.
+
+    `biases`, int64, one per channel, are added to the accumulators first. `reach` is what no accumulator exceeds
+    in magnitude, one or one per channel; None: nothing is known.
+    """
+    biases = np.zeros(1, np.int64) if biases is None else biases
+    total = np.asarray(np.inf if reach is None else reach, np.float64) + np.abs(biases)
+    with np.errstate(all="ignore"):
+        is_exact = (total < (2.0**31 if wraps else _EXACT)) & (total * np.abs(scales) < 2.0**30)
+    if is_exact.all():
+        nothing, halves = np.zeros(1), np.full(1, _BELOW_HALF)
+        return _round_rows(rows, is_exact.size, biases, scales, nothing, halves, zero_point, low, high)
+
+    def define(acc: Array, output: Array) -> None:
+        whole = acc.astype(np.int64) + biases
+        output[...] = requantize_in_double(whole, scales, zero_point, low, high, wraps=wraps)
+
+    return define
