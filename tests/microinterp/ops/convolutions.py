@@ -152,7 +152,8 @@ def convolutions(
         "fused_activation_function": draw(st.sampled_from(ActivationFunctionType)),
     }
     if depthwise:
-        options["depth_multiplier"] = groups
+        # LiteRT does not look at it; TFLM reads beyond the weights if it is wrong
+        options["depth_multiplier"] = groups if runtime == "tflm" else draw(st.sampled_from([groups, 0, 5]))
     elif form.bias is T.INT32 and form.image is T.INT16:
         options["quantized_bias_type"] = T.INT32
     special = draw(st.booleans())
