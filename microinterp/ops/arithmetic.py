@@ -10,7 +10,7 @@ import numpy as np
 
 from microinterp_kernels import elementwise, elementwise_quantized
 from microinterp_kernels.elementwise_quantized import BinaryFunction
-from microinterp_kernels.libm import logf, round_half_away
+from microinterp_kernels.libm import logf
 
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
@@ -215,9 +215,10 @@ def _choose_quantized_add(node: Node, subtract: bool) -> BinaryFunction:
 
 def _power_of_two(scale: float) -> int | None:
     """log2 of a scale that is a power of two, or nearly so (TFLite's `CheckedLog2`), else None."""
+    ln, ln_of_2 = logf(np.array([scale, 2], np.float32))
     with np.errstate(all="ignore"):
-        log2 = logf(np.array(scale, np.float32)) * (np.float32(1) / logf(np.array(2, np.float32)))
-        exponent = round_half_away(log2)
+        log2 = ln * (np.float32(1) / ln_of_2)
+        exponent = np.rint(log2)
         return int(exponent) if abs(log2 - exponent) < np.float32(1e-3) else None
 
 
