@@ -38,14 +38,16 @@ _BLOCK = 16384
 
 
 def _elementwise(function: Callable[[Float32s], Float32s]) -> Callable[[Float32s], Float32s]:
-    """Make a function silent (C raises flags, not warnings), and fast on arrays that do not fit the cache."""
+    """Make a function of 1-D arrays one of any shape, silent (C raises flags, not warnings), and fast on arrays
+    that do not fit the cache.
+    """
 
     @wraps(function)
     def in_blocks(x: Float32s) -> Float32s:
+        flat = x.reshape(-1)
         with np.errstate(all="ignore"):
-            if x.size <= _BLOCK:
-                return function(x)
-            flat = x.reshape(-1)
+            if flat.size <= _BLOCK:
+                return function(flat).reshape(x.shape)
             y = np.empty_like(flat)
             for start in range(0, flat.size, _BLOCK):
                 block = slice(start, start + _BLOCK)
