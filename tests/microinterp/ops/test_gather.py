@@ -79,7 +79,7 @@ def test_gather(runtime: RuntimeName, data: st.DataObject) -> None:
         assume(np.prod(shape[axis + 1 :]) % 2 == 0)
     index_type, positions = draw_indices(draw, shape[:batch_dims] + inner, shape[axis], runtime)
     if runtime == "tflm":  # it reads beyond the tensor
-        positions = positions.clip(0, shape[axis] - 1)
+        positions = positions.clip(0, shape[axis] - 1).astype(positions.dtype)
     output = shape[:axis] + inner + shape[axis + 1 :]
     if least == 0:  # LiteRT does not look at positions for which there is nothing to copy
         assume(0 not in shape or in_range(positions, shape[axis]))
