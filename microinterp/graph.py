@@ -217,8 +217,8 @@ class Graph:
         self.runtime = runtime
         self.resources = Resources()
         self._preserve_all_tensors = preserve_all_tensors
-        if runtime.checks_quantization:
-            _check_quantization(model)
+        if runtime.checks_tensors:
+            _check_tensors(model)
         self.subgraphs = [PreparedSubgraph(self, i) for i in range(len(model.subgraphs))]
         #: The plan of each subgraph that has been allocated; under one plan for all, only subgraph 0 has it.
         self.plans: dict[int, Plan] = {}
@@ -363,10 +363,15 @@ def _aligned_zeros(size: int) -> NDArray[np.uint8]:
     return memory[start : start + size]
 
 
-def _check_quantization(model: Model) -> None:
-    """What LiteRT's `InterpreterBuilder::ParseQuantization` refuses."""
+def _check_tensors(model: Model) -> None:
+    """What LiteRT's `InterpreterBuilder` (`ParseTensors`, `ParseQuantization`) refuses."""
     for s, subgraph in enumerate(model.subgraphs):
         for t, tensor in enumerate(subgraph.tensors):
+            data = model.buffers[tensor.buffer]
+            if tensor.is_variable and data is not None and data.size:
+                raise ModelFormatError(
+                    f"subgraph {s}, tensor {t} {tensor.name!r}: LiteRT refuses a variable tensor with a buffer"
+                )
             q = tensor.quantization
             if q is None or q.scale is None or q.scale.size == 0 or (q.details is not None):
                 continue

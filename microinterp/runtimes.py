@@ -32,8 +32,8 @@ class Runtime:
     plans_scratch_buffers: bool
     #: A plan in the model's metadata decides over the planner.
     honours_offline_plans: bool
-    #: The quantization parameters of every tensor must be consistent, used or not.
-    checks_quantization: bool
+    #: Every tensor is checked on load, used or not: consistent quantization, no buffer for a variable.
+    checks_tensors: bool
     #: How an integer FULLY_CONNECTED requantizes: one double multiplication, or gemmlowp's fixed point.
     fully_connected_requantizes_in_double: bool
     #: FULLY_CONNECTED checks shapes, quantization and activation, and infers the shape of its output; else it relies
@@ -49,7 +49,7 @@ class Runtime:
     #: weights, …), or else TFLM's plain ones.
     recurrent_uses_tensor_utils: bool
     #: AVERAGE_POOL_2D and MAX_POOL_2D refuse an output that is quantized otherwise than the input.
-    pooling_checks_quantization: bool
+    pooling_checks_tensors: bool
     #: Most dimensions that operators of two tensors broadcast.
     most_broadcast_dimensions: int
     #: ADD and MUL of int16 without quantization compute with the numbers as they are.
@@ -257,13 +257,13 @@ TFLITE = Runtime(
     plans_all_subgraphs_together=False,
     plans_scratch_buffers=False,
     honours_offline_plans=False,
-    checks_quantization=True,
+    checks_tensors=True,
     fully_connected_requantizes_in_double=True,
     fully_connected_checks=True,
     fully_connected_bias_type_is_an_option=True,
     multiplies_scales_in_float32=True,
     recurrent_uses_tensor_utils=True,
-    pooling_checks_quantization=False,
+    pooling_checks_tensors=False,
     most_broadcast_dimensions=8,
     computes_with_plain_int16=True,
     adds_powers_of_two_by_shifting=True,
@@ -311,13 +311,13 @@ TFLM = Runtime(
     plans_all_subgraphs_together=True,
     plans_scratch_buffers=True,
     honours_offline_plans=True,
-    checks_quantization=False,
+    checks_tensors=False,
     fully_connected_requantizes_in_double=False,
     fully_connected_checks=False,
     fully_connected_bias_type_is_an_option=False,
     multiplies_scales_in_float32=False,
     recurrent_uses_tensor_utils=False,
-    pooling_checks_quantization=True,
+    pooling_checks_tensors=True,
     most_broadcast_dimensions=6,
     computes_with_plain_int16=False,
     adds_powers_of_two_by_shifting=False,
