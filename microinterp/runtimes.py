@@ -49,7 +49,7 @@ class Runtime:
     #: weights, …), or else TFLM's plain ones.
     recurrent_uses_tensor_utils: bool
     #: AVERAGE_POOL_2D and MAX_POOL_2D refuse an output that is quantized otherwise than the input.
-    pooling_checks_tensors: bool
+    pooling_checks_quantization: bool
     #: Most dimensions that operators of two tensors broadcast.
     most_broadcast_dimensions: int
     #: ADD and MUL of int16 without quantization compute with the numbers as they are.
@@ -263,7 +263,7 @@ TFLITE = Runtime(
     fully_connected_bias_type_is_an_option=True,
     multiplies_scales_in_float32=True,
     recurrent_uses_tensor_utils=True,
-    pooling_checks_tensors=False,
+    pooling_checks_quantization=False,
     most_broadcast_dimensions=8,
     computes_with_plain_int16=True,
     adds_powers_of_two_by_shifting=True,
@@ -317,7 +317,7 @@ TFLM = Runtime(
     fully_connected_bias_type_is_an_option=False,
     multiplies_scales_in_float32=False,
     recurrent_uses_tensor_utils=False,
-    pooling_checks_tensors=True,
+    pooling_checks_quantization=True,
     most_broadcast_dimensions=6,
     computes_with_plain_int16=False,
     adds_powers_of_two_by_shifting=False,
