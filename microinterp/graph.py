@@ -139,7 +139,7 @@ class PreparedSubgraph:
         for tensor in self.tensors:
             if tensor.is_variable and tensor.array is not None:
                 # bytewise, as memset does it: a zero point beyond int8 wraps
-                tensor.array.view(np.uint8).fill(
+                tensor.array.reshape(-1).view(np.uint8).fill(
                     tensor.zero_point & 0xFF if tensor.type is TensorType.INT8 else 0
                 )
 
