@@ -14,13 +14,13 @@ from microinterp_tools.models import EXAMPLES, open_model
 from tests.shared import model_paths, requires_shared
 from tests.single_op import TensorSpec, single_op_model
 
+# TFLM refuses their element types.
+NOT_IN_TFLM = ("kws_ref_model_float32", "mobilenet_v1_0.25_128_quant", "movenet_single_pose_lightning_ptq")
+
 
 def assert_runs_in_tflm_s_plan(content: bytes) -> None:
     interpreter = Interpreter(model_content=content, runtime="tflm")
-    try:
-        interpreter.allocate_tensors()
-    except PrepareError as error:
-        pytest.skip(f"TFLM does not run this model: {error}")
+    interpreter.allocate_tensors()
     report = estimate_arena(load(content), "x86-64", "reference")
     plan = interpreter._graph.plans[0]
     ours = [
@@ -41,7 +41,9 @@ def assert_runs_in_tflm_s_plan(content: bytes) -> None:
 
 
 @requires_shared
-@pytest.mark.parametrize("path", model_paths(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in model_paths() if p.stem not in NOT_IN_TFLM], ids=lambda path: path.stem
+)
 def test_real_models_run_in_tflm_s_plan(path: Path) -> None:
     assert_runs_in_tflm_s_plan(path.read_bytes())
 
