@@ -10,6 +10,9 @@ from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import Shape, decide
 
+_MOST_DIMENSIONS_IN_OPTIONS = 8  # in both runtimes
+_MOST_DIMENSIONS = 32  # NumPy's limit before 2.0
+
 
 def prepare_reshape(node: Node) -> Invocation:
     """RESHAPE in every element type; one dimension of the new shape may be −1, to be inferred.
@@ -20,6 +23,11 @@ def prepare_reshape(node: Node) -> Invocation:
     node.require_counts((1, 2), 1)
     x, output = node.input(0), node.output()
     node.require(x.type is output.type, f"{output} must have the element type of {x}")
+    new_shape = tuple(node.options["new_shape"] or ())
+    node.require(
+        len(new_shape) <= _MOST_DIMENSIONS_IN_OPTIONS,
+        f"its options have room for {_MOST_DIMENSIONS_IN_OPTIONS} dimensions; a tensor with the shape has for more",
+    )
     if node.runtime.reshapes_to_stored_shape:
         stored = output.definition.shape or ()
         legacy_scalar = len(node.inputs) == 1 and stored == (0,)
@@ -29,7 +37,6 @@ def prepare_reshape(node: Node) -> Invocation:
         if shape.constant is None:
             return Invocation(reshape_dynamic, (x, shape), dynamic=(output,))
         return _static(node, x, output, shape.constant.tolist())
-    new_shape = tuple(node.options["new_shape"] or ())
     # old models say [0] for a scalar
     return _static(node, x, output, () if new_shape == (0,) else new_shape)
 
@@ -45,10 +52,11 @@ def resolve_shape(shape: Shape, wanted: Sequence[int]) -> Shape:
     Sizes of 0 count as 1 where a dimension is inferred from a tensor that is empty either way.
 
     Raises:
-        InvokeError: more than one −1, another negative size, or not as many elements as `shape` has.
+        InvokeError: more than one −1, another negative size, not as many elements as `shape` has, or more dimensions
+            than NumPy has.
     """
     impossible = InvokeError(f"a tensor of shape {list(shape)} cannot be reshaped to {list(wanted)}")
-    if sum(d == -1 for d in wanted) > 1 or any(d < -1 for d in wanted):
+    if len(wanted) > _MOST_DIMENSIONS or sum(d == -1 for d in wanted) > 1 or any(d < -1 for d in wanted):
         raise impossible
     if -1 in wanted:
         known = [d for d in wanted if d != -1]
