@@ -22,6 +22,7 @@ def prepare_reshape(node: Node) -> Invocation:
     """
     node.require_counts((1, 2), 1)
     x, output = node.input(0), node.output()
+    node.require_type(x, *node.runtime.element_types[node.name])
     node.require(x.type is output.type, f"{output} must have the element type of {x}")
     new_shape = tuple(node.options["new_shape"] or ())
     node.require(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from microinterp.errors import InvokeError, PrepareError
 from microinterp.model.ir import NUMPY_TYPES
 from microinterp.model.ir import TensorType as T
-from tests.oracles import RUNTIME_NAMES, RuntimeName
+from tests.oracles import RUNTIME_NAMES, OracleRefused, RuntimeName, available, run_oracle
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
 Array = np.ndarray[Any, Any]
@@ -164,6 +164,25 @@ def test_many_dimensions(runtime: RuntimeName, with_tensor: bool) -> None:
     options = reshape_model((2,), shape, vector(shape) if with_tensor else None, shape)
     assert not check_against_oracle(options, [[numbers((2,))]], runtime)  # the options hold eight
     assert check_against_oracle(reshape_model((2,), shape, vector(shape)), [[numbers((2,))]], runtime)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_strings(constant: bool) -> None:
+    x = np.array([[b"a", b"bc"], [b"", b"def"]], object)
+    model = reshape_model((2, 2), (4,), vector([4], constant=constant), type=T.STRING)
+    inputs = [x] if constant else [x, np.array([4], np.int32)]
+    assert check_against_oracle(model, [inputs, inputs], "tflite")
+
+
+@pytest.mark.parametrize("type", [T.STRING, T.VARIANT, T.INT2, T.UINT4])
+def test_types_that_tflm_does_not_know(type: T) -> None:
+    model = reshape_model((2, 2), (4,), vector([4]), type=type)
+    if missing := available("tflm"):
+        pytest.skip(missing)
+    with pytest.raises(OracleRefused):
+        run_oracle("tflm", model, [])
+    with pytest.raises(PrepareError):
+        run_ours(model, [], "tflm")
 
 
 def test_refuses_more_dimensions_than_numpy_has() -> None:
