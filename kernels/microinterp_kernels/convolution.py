@@ -128,8 +128,8 @@ def prepare_convolution(
         in_order: add in the order of the definition, rounding each product and each sum, in float32.
     """
     groups, _, _, _, channels = filters.shape
-    if groups > 1 and channels == 1 and (not in_order or einsum_keeps_order()):
-        return TapConvolution(filters, geometry, dtype, border)
+    if groups > 1 and channels == 1:
+        return TapConvolution(filters, geometry, dtype, border, in_order=in_order)
     return MatrixConvolution(filters, geometry, dtype, border, in_order=in_order)
 
 
@@ -214,16 +214,25 @@ class TapConvolution:
     """
 
     def __init__(
-        self, filters: Array, geometry: Geometry, dtype: type[np.floating[Any]], border: float
+        self,
+        filters: Array,
+        geometry: Geometry,
+        dtype: type[np.floating[Any]],
+        border: float,
+        *,
+        in_order: bool,
     ) -> None:
         groups, multiplier, height, width, _ = filters.shape
         channels = groups * multiplier
         self.shape = (geometry.image[0], *geometry.windows.counts, channels)
         self._geometry = geometry
+        self._one_by_one = in_order and not einsum_keeps_order()
         self._tiles = _Tiles(geometry, _TILE // channels, dtype, border, repeats=multiplier)
         self.windows_per_tile = self._tiles.windows_per_tile
-        taps = filters.reshape(channels, height, width).transpose(1, 2, 0).astype(dtype)
-        self._filters = np.tile(taps, max((tile.counts[1] for tile in self._tiles.tiles), default=1))
+        taps = filters.reshape(channels, height, width).transpose(1, 2, 0)
+        longest = max((tile.counts[1] for tile in self._tiles.tiles), default=1)
+        # contiguous along the channels, so that `einsum` has them in its inner loop, and the taps in order outside
+        self._filters = np.ascontiguousarray(np.tile(taps, longest), dtype)
         self._shifted_rows = [self._shift_rows(tile) for tile in self._tiles.tiles]
 
     def _shift_rows(self, tile: _Tile) -> Array:
@@ -251,14 +260,14 @@ class TapConvolution:
                 down, across = tile.counts
                 # across and channels become one axis: in a view if the stride is one, else in a copy
                 rows = shifted_rows.reshape(*shifted_rows.shape[:2], across * channels)
-                acc = np.empty((down, across * channels), self._filters.dtype)
+                taps, filters = self._view_taps(rows, down), self._filters[:, :, : across * channels]
+                acc = np.zeros((down, across * channels), filters.dtype)
                 with np.errstate(all="ignore"):
-                    np.einsum(
-                        "rhwc,hwc->rc",
-                        self._view_taps(rows, down),
-                        self._filters[:, :, : across * channels],
-                        out=acc,
-                    )
+                    if self._one_by_one:
+                        for y, x in np.ndindex(filters.shape[:2]):
+                            acc += taps[:, y, x] * filters[y, x]
+                    else:
+                        np.einsum("rhwc,hwc->rc", taps, filters, out=acc)
                 yield (batch, *tile.where), acc.reshape(down, across, channels)
 
 

@@ -55,7 +55,7 @@ def test_integers(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "_TILE", tile)
         if kind is TapConvolution:
-            convolution: Convolution = TapConvolution(filters, geometry, dtype, border)
+            convolution: Convolution = TapConvolution(filters, geometry, dtype, border, in_order=False)
         else:
             convolution = MatrixConvolution(filters, geometry, dtype, border, in_order=False)
     for _ in range(2):
@@ -65,10 +65,15 @@ def test_integers(
         np.testing.assert_array_equal(actual.reshape(expected.shape), expected)
 
 
+@pytest.mark.parametrize("einsum_keeps_order", [True, False])
 @pytest.mark.parametrize("kind", [MatrixConvolution, TapConvolution])
 @given(geometry=geometries(), seed=st.integers(0, 2**32), tile=st.sampled_from([1, 20, 100, 1000, 10**6]))
 def test_float32_in_order(
-    kind: type[MatrixConvolution | TapConvolution], geometry: Geometry, seed: int, tile: int
+    kind: type[MatrixConvolution | TapConvolution],
+    einsum_keeps_order: bool,
+    geometry: Geometry,
+    seed: int,
+    tile: int,
 ) -> None:
     rng = np.random.default_rng(seed)
     channels = geometry.image[3]
@@ -78,15 +83,19 @@ def test_float32_in_order(
     filters = rng.standard_normal(shape, np.float32)
     if kind is TapConvolution and groups * per_group == 1:
         return  # a single channel is no case of it: `prepare_convolution` takes the other
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "_TILE", tile)
-        if kind is TapConvolution:
-            convolution: Convolution = TapConvolution(filters, geometry, np.float32, 0.0)
-        else:
-            convolution = MatrixConvolution(filters, geometry, np.float32, 0.0, in_order=True)
     image = rng.standard_normal(geometry.image, np.float32)
     expected = convolve(image, filters, geometry)
-    np.testing.assert_array_equal(run(convolution, image).reshape(expected.shape), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "_TILE", tile)
+        if not einsum_keeps_order:
+            patch.setattr(kernels, "einsum_keeps_order", lambda: False)
+            patch.setattr(ordered_product, "einsum_keeps_order", lambda: False)
+        if kind is TapConvolution:
+            convolution: Convolution = TapConvolution(filters, geometry, np.float32, 0.0, in_order=True)
+        else:
+            convolution = MatrixConvolution(filters, geometry, np.float32, 0.0, in_order=True)
+        actual = run(convolution, image).reshape(expected.shape)
+    np.testing.assert_array_equal(actual, expected)
 
 
 @given(
