@@ -19,6 +19,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+_LARGEST = np.float32(np.finfo(np.float32).max)
+
+
+def clamp_to_finite(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Infinities as the largest numbers: what kernels without an activation function make of them. NaN stays."""
+    finite: NDArray[np.float32] = np.maximum(np.minimum(x, _LARGEST), -_LARGEST)
+    return finite
+
 
 @dataclass(frozen=True, slots=True)
 class LstmGate:

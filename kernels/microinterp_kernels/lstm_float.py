@@ -13,14 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import eigen
-from .lstm import LstmParameters
+from .lstm import LstmParameters, clamp_to_finite
 from .recurrent_activations import ACTIVATIONS
 from .summation import sum_in_order
 
 Float32s = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-
-_LARGEST = np.float32(np.finfo(np.float32).max)
 
 
 class FloatLstm(ABC):
@@ -95,12 +93,12 @@ class FloatLstm(ABC):
     def _add_state(self, sums: Float32s, h: Float32s) -> Float32s:
         """The sums [batch, gates, cells] plus the products of h with the recurrent weights."""
         if self.diagonals is None:
-            gates: Float32s = sums + self._from_state(h).reshape(sums.shape)
-            return gates
+            return self._add(self._from_state(h).reshape(sums.shape), sums)
         gates = sums.copy()
         gates[:, self.with_diagonal] += self.diagonals * h[:, None]
         if self.with_matrix:
-            gates[:, self.with_matrix] += self._from_state(h).reshape(self.batch, -1, self.cells)
+            products = self._from_state(h).reshape(self.batch, -1, self.cells)
+            gates[:, self.with_matrix] = self._add(products, sums[:, self.with_matrix])
         return gates
 
     def _normalize(self, gates: Float32s, which: slice) -> Float32s:
@@ -131,6 +129,10 @@ class FloatLstm(ABC):
         """The sums so far, for all steps: [time, batch, gates, cells]."""
 
     @abstractmethod
+    def _add(self, products: Float32s, sums: Float32s) -> Float32s:
+        """What the gates make of the sums so far and more products."""
+
+    @abstractmethod
     def _from_state(self, h: Float32s) -> Float32s:
         """The products of h with all recurrent matrices side by side: [batch, matrices · cells]."""
 
@@ -144,7 +146,7 @@ class LstmFloat32(FloatLstm):
 
     def __init__(self, parameters: LstmParameters, activation: str, batch: int, time_major: bool) -> None:
         super().__init__(parameters, activation, batch, time_major)
-        at_once = batch if time_major else 1
+        self.at_once = at_once = batch if time_major else 1
         self.input_products = eigen.MatrixProducts([gate.input_weights for gate in parameters.gates], at_once)
         if self.recurrent_matrices:
             self.recurrent_products = eigen.MatrixProducts(self.recurrent_matrices, at_once)
@@ -154,18 +156,22 @@ class LstmFloat32(FloatLstm):
     def _from_input(self, x: Float32s) -> Float32s:
         steps, batch, inputs = x.shape
         products = self.input_products(x.reshape(-1, inputs)).reshape(steps, batch, self.count, self.cells)
-        sums: Float32s = np.where(self._is_zero(x)[:, :, None, None], self.start, products + self.start)
+        sums: Float32s = np.where(
+            self._is_zero(x)[:, :, None, None], self.start, self._add(products, self.start)
+        )
         return sums
+
+    def _add(self, products: Float32s, sums: Float32s) -> Float32s:
+        if self.at_once == 1:  # the product takes the sum for a bias
+            return clamp_to_finite(products + sums)
+        return clamp_to_finite(products) + sums
 
     def _from_state(self, h: Float32s) -> Float32s:
         return self.recurrent_products(h)
 
     def _project(self, hidden: Float32s) -> Float32s:
-        h = self.projection_product(hidden)
-        if self.parameters.projection_bias is not None:
-            h = h + self.parameters.projection_bias
-        finite: Float32s = np.maximum(np.minimum(h, _LARGEST), -_LARGEST)
-        return finite
+        bias = self.parameters.projection_bias
+        return self._add(self.projection_product(hidden), np.zeros(1, np.float32) if bias is None else bias)
 
 
 def _normalize(rows: Float32s) -> Float32s:

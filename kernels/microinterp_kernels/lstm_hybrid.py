@@ -43,6 +43,10 @@ class LstmHybrid(FloatLstm):
         products = self.input_products(x.reshape(-1, inputs), self._is_zero(x).reshape(-1))
         return self.start + products.reshape(steps, batch, self.count, self.cells)
 
+    def _add(self, products: Float32s, sums: Float32s) -> Float32s:
+        total: Float32s = sums + products
+        return total
+
     def _from_state(self, h: Float32s) -> Float32s:
         return self.recurrent_products(h, self._is_zero(h))
 

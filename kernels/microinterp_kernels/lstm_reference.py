@@ -23,7 +23,7 @@ from .fixed_point import (
 )
 from .integer_product import IntegerProduct
 from .lookup_table import LookupTable
-from .lstm import Array, LstmParameters, LstmQuantization
+from .lstm import Array, LstmParameters, LstmQuantization, clamp_to_finite
 from .ordered_product import ordered_product
 from .requantize import Requantize, RequantizeInt64
 
@@ -50,15 +50,15 @@ class ReferenceLstmFloat32:
         """Run over all time steps."""
         n = self.cells
         steps, batch, inputs = x.shape
-        from_input = (
-            ordered_product(np.ascontiguousarray(x).reshape(-1, inputs), self.input_columns) + self.biases
-        )
+        products = ordered_product(np.ascontiguousarray(x).reshape(-1, inputs), self.input_columns)
+        from_input = clamp_to_finite(products + self.biases)
         h, c = output_state.copy(), cell_state.copy()
         for t in range(steps):
-            gates = from_input[t * batch : (t + 1) * batch] + ordered_product(h, self.recurrent_columns)
+            from_state = clamp_to_finite(ordered_product(h, self.recurrent_columns))
+            gates = from_input[t * batch : (t + 1) * batch] + from_state
             opened = logistic_float32(gates[:, : 3 * n])
             new = tanh_float32(gates[:, 3 * n :]) if self.has_tanh else gates[:, 3 * n :]
-            c = opened[:, n : 2 * n] * c + opened[:, :n] * new
+            c = clamp_to_finite(opened[:, n : 2 * n] * c) + clamp_to_finite(opened[:, :n] * new)
             if self.clip > 0:
                 c = np.maximum(np.minimum(c, self.clip), -self.clip)
             h = tanh_float32(c) * opened[:, 2 * n :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,6 @@ class Lstm:
     magnitude: float = 1.0
     lowest_weights: bool = False
     state_rank: int = 2
-    variable_weights: frozenset[int] = field(default=frozenset())
 
     @property
     def is_integer(self) -> bool:
@@ -91,7 +90,9 @@ class Lstm:
                 inputs[17] = self.parameter(rng, (outputs,), bias_type)
         cell_scale = 2.0 ** int(rng.integers(-15, -8)) if self.is_integer else None
         cell_zero_point = 0 if self.is_integer else None
-        inputs[19] = TensorSpec(self.state_shape(cells), per_cell, cell_scale, cell_zero_point, is_variable=True)
+        inputs[19] = TensorSpec(
+            self.state_shape(cells), per_cell, cell_scale, cell_zero_point, is_variable=True
+        )
         state = inputs[18]
         assert state is not None
         hidden = state
@@ -108,7 +109,12 @@ class Lstm:
         return (self.batch * size,) if self.state_rank == 1 else (self.batch, size)
 
     def activations(
-        self, rng: np.random.Generator, shape: Sequence[int], least: float, largest: float, is_variable: bool = False
+        self,
+        rng: np.random.Generator,
+        shape: Sequence[int],
+        least: float,
+        largest: float,
+        is_variable: bool = False,
     ) -> TensorSpec:
         if not self.is_integer:
             return TensorSpec(shape, self.type, is_variable=is_variable)
@@ -116,9 +122,13 @@ class Lstm:
             scale = small_number(rng, least / 256, largest / 256)
             return TensorSpec(shape, self.type, scale, 0, is_variable=is_variable)
         zero_point = int(rng.choice([-128, 127, 0, int(rng.integers(-128, 128))]))
-        return TensorSpec(shape, self.type, small_number(rng, least, largest), zero_point, is_variable=is_variable)
+        return TensorSpec(
+            shape, self.type, small_number(rng, least, largest), zero_point, is_variable=is_variable
+        )
 
-    def parameter(self, rng: np.random.Generator, shape: tuple[int, ...], element_type: TensorType) -> TensorSpec:
+    def parameter(
+        self, rng: np.random.Generator, shape: tuple[int, ...], element_type: TensorType
+    ) -> TensorSpec:
         if element_type is TensorType.FLOAT32:
             numbers = rng.standard_normal(shape, np.float32) * np.float32(self.magnitude)
             return TensorSpec(shape, element_type, data=numbers)
@@ -128,7 +138,11 @@ class Lstm:
         limits = np.iinfo(dtype)
         end = limits.min + limits.max // 5 if self.lowest_weights else limits.max + 1
         data = rng.integers(limits.min, end, shape).astype(dtype)
-        scale = small_number(rng, 0.001, 0.05) if element_type is TensorType.INT8 else small_number(rng, 1e-5, 1e-3)
+        scale = (
+            small_number(rng, 0.001, 0.05)
+            if element_type is TensorType.INT8
+            else small_number(rng, 1e-5, 1e-3)
+        )
         return TensorSpec(shape, element_type, scale, 0, data=data)
 
     def invokes(self, times: int) -> list[list[Array]]:
@@ -137,7 +151,9 @@ class Lstm:
         shape = self.shape(self.inputs)
         if self.is_integer:
             limits = np.iinfo(NUMPY_TYPES[self.type])
-            return [[rng.integers(limits.min, limits.max + 1, shape).astype(limits.dtype)] for _ in range(times)]
+            return [
+                [rng.integers(limits.min, limits.max + 1, shape).astype(limits.dtype)] for _ in range(times)
+            ]
         values = []
         for _ in range(times):
             x = rng.standard_normal(shape, np.float32) * np.float32(self.magnitude)
@@ -169,7 +185,12 @@ def lstm_model(
 
 @st.composite
 def lstms(
-    draw: st.DrawFn, element_type: TensorType, weight_type: TensorType, *, variants: bool, integer: bool = False
+    draw: st.DrawFn,
+    element_type: TensorType,
+    weight_type: TensorType,
+    *,
+    variants: bool,
+    integer: bool = False,
 ) -> Lstm:
     """Any layer; with `variants`, of the kinds that only LiteRT knows."""
     cells = draw(st.integers(1, 40))
@@ -177,10 +198,10 @@ def lstms(
     # with peepholes and more outputs than cells, LiteRT's integer kernel reads beyond the cells
     most_outputs = cells if integer else 20
     outputs = draw(st.integers(1, most_outputs)) if projection else cells
-    flags = {
-        name: variants and draw(st.booleans())
-        for name in ("coupled", "peepholes", "projection_bias", "normalized", "asymmetric", "lowest_weights")
-    }
+
+    def flag() -> bool:
+        return variants and draw(st.booleans())
+
     has_diagonal = variants and not integer and not projection and draw(st.integers(0, 3)) == 0
     clips = st.sampled_from([0.0, 0.3, 10.0])
     return Lstm(
@@ -199,5 +220,10 @@ def lstms(
         projection_clip=draw(clips),
         magnitude=draw(st.sampled_from([0.1, 0.5, 1.0, 5.0])),
         state_rank=draw(st.integers(1, 2)) if variants else 2,
-        **flags,
+        coupled=flag(),
+        peepholes=flag(),
+        projection_bias=flag(),
+        normalized=flag(),
+        asymmetric=flag(),
+        lowest_weights=flag(),
     )

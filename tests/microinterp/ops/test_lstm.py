@@ -61,7 +61,9 @@ def test_hybrid_in_litert(lstm: Lstm, activation: ActivationFunctionType) -> Non
 @pytest.mark.parametrize("batch", [1, 2, 4, 9, 16])
 @pytest.mark.parametrize("time_major", [False, True])
 def test_large_float_in_litert(inputs: int, cells: int, batch: int, time_major: bool) -> None:
-    lstm = Lstm(batch, 2, inputs, cells, cells, FLOAT32, FLOAT32, seed=1, time_major=time_major, magnitude=0.1)
+    lstm = Lstm(
+        batch, 2, inputs, cells, cells, FLOAT32, FLOAT32, seed=1, time_major=time_major, magnitude=0.1
+    )
     assert check_against_oracle(lstm.model(), lstm.invokes(2), "tflite")
 
 
@@ -163,7 +165,8 @@ REFUSED: dict[str, tuple[Lstm, Change, tuple[RuntimeName, ...]]] = {
 
 
 @pytest.mark.parametrize(
-    ("case", "runtime"), [(name, runtime) for name, (_, _, runtimes) in REFUSED.items() for runtime in runtimes]
+    ("case", "runtime"),
+    [(name, runtime) for name, (_, _, runtimes) in REFUSED.items() for runtime in runtimes],
 )
 def test_refuses_what_the_native_runtime_refuses(case: str, runtime: RuntimeName) -> None:
     lstm, change, _ = REFUSED[case]
