@@ -130,10 +130,13 @@ def tanh_int16(x: NDArray[np.int16], multiplier: int, shift: int) -> NDArray[np.
     return (np.where(is_positive, y + (1 << 7), -y + (1 << 7) - 1) >> 8).astype(np.int16)
 
 
+_INTEGER_BITS = 4  # of the argument of the int8 functions
+
+
 def _fixed_point_int8(
     x: NDArray[np.int8], input_scale: float, input_zero_point: int, function: Callable[[Int64s], Int64s]
 ) -> NDArray[np.int8]:
-    """A fixed-point function of 4 integer bits on int8, which is −128 or 127 beyond their range."""
+    """A fixed-point function on int8, which is −128 or 127 beyond its range."""
     fraction, shift = math.frexp(input_scale * 2.0 ** (31 - _INTEGER_BITS))
     radius = math.floor((2**_INTEGER_BITS - 1) * 2.0 ** (31 - _INTEGER_BITS - shift))
     centered = x.astype(np.int64) - input_zero_point
@@ -144,9 +147,6 @@ def _fixed_point_int8(
     y[centered >= radius] = 127
     y[centered <= -radius] = -128
     return y
-
-
-_INTEGER_BITS = 4
 
 
 def logistic_int8(x: NDArray[np.int8], input_scale: float, input_zero_point: int) -> NDArray[np.int8]:

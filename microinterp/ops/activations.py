@@ -127,7 +127,8 @@ def _softmax_kernel(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> _Ker
             return Softmax8Bit(beta, x.scale, output.dtype)
         scaled_beta = beta * x.scale
         if runtime.multiplies_scales_in_float32:
-            scaled_beta = float(np.float32(scaled_beta))  # the product of two float32 is exact in double
+            with np.errstate(over="ignore"):
+                scaled_beta = float(np.float32(scaled_beta))  # the product of two float32 is exact in double
         return SoftmaxInt16(scaled_beta, np.float64 if runtime.softmax_int16_uses_double else np.float32)
     except ValueError as error:
         node.fail(str(error))

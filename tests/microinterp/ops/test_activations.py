@@ -352,6 +352,29 @@ def test_refuses_other_element_types(
         run_ours(model, [[np.zeros((2, 3), NUMPY_TYPES[type])]], runtime)
 
 
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize("type", [TensorType.FLOAT32, TensorType.INT16])
+@pytest.mark.parametrize(
+    ("scale", "beta"), [(1e30, 1e30), (0.001, np.nan), (0.001, np.inf), (0.0, 1.0), (1.0, -1.0)]
+)
+def test_softmax_of_absurd_products(
+    runtime: RuntimeName, type: TensorType, scale: float, beta: float
+) -> None:
+    x = np.array([[-4000, 3, 7000, 7000]], NUMPY_TYPES[type])
+    model = single_op_model(
+        "SOFTMAX",
+        [TensorSpec(x.shape, type, scale, 0)],
+        [TensorSpec(x.shape, type, 1 / 32768, 0)],
+        {"beta": beta},
+    )
+    if type is TensorType.INT16 and runtime == "tflm" and scale * beta > 1e39:
+        run_ours(
+            model, [[x]], runtime
+        )  # TFLM multiplies in double and shifts by more than 31, undefined in C++
+    else:
+        assert check_against_oracle(model, [[x]], runtime)
+
+
 @pytest.mark.parametrize("operator", ["LOGISTIC", "SOFTMAX", "TANH"])
 def test_tensors_without_elements(operator: str) -> None:
     # TFLM takes most of such tensors for dynamic ones
