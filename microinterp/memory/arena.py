@@ -6,7 +6,7 @@ The order of the steps is that of `MicroInterpreter`'s constructor and `Allocate
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import ArenaError
 from ..model.ir import Model, Operator, Tensor
@@ -18,7 +18,7 @@ from .kernel_memory import (
     KernelLibrary,
     KernelRule,
     MissingTensorError,
-    UnsizedTypeError,
+    UnsizedTensorError,
     VariableBuffers,
     scale_count,
     tensor_bytes,
@@ -250,6 +250,7 @@ class _Replay:
         self.cursors = ArenaCursors(end_offset)
         self.lifetimes = Lifetimes(model)
         self.variables = VariableBuffers()
+        self.shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self.operators: list[OperatorMemory] = []
         self.unknown: list[str] = []
         self.scratch_owners: list[tuple[int, int, int]] = []  # subgraph, operator, size
@@ -309,7 +310,9 @@ class _Replay:
             for o, operator in enumerate(subgraph.operators):
                 name = self.model.operator_code(operator).name
                 requests = _OperatorRequests(self)
-                context = KernelContext(self.model, s, operator, self.target, requests, self.variables)
+                context = KernelContext(
+                    self.model, s, operator, self.target, requests, self.variables, self.shapes
+                )
                 work.append((s, o, name, self.kernels.rules.get(name), requests, context))
         known = {id(w[4]): self._try(w[3], w[5], w[2], w[1], init=True) for w in work}
         for (s, o, name, rule, requests, context), options in zip(work, option_bytes, strict=True):
@@ -377,10 +380,10 @@ class _Replay:
         cursors.resize_head(self.plan.size)
 
     def _tensor_bytes(self, subgraph: int, index: int, tensor: Tensor) -> int:
-        """0, and a line in `unknown`, for an element type that TFLM has no size for."""
+        """0, and a line in `unknown`, for a tensor that TFLM has no size for."""
         try:
-            return tensor_bytes(tensor)
-        except UnsizedTypeError as error:
+            return tensor_bytes(replace(tensor, shape=self.shapes.get((subgraph, index), tensor.shape)))
+        except UnsizedTensorError as error:
             self.unknown.append(f"tensor {index} (subgraph {subgraph}): TFLM cannot allocate it: {error}")
             return 0
 

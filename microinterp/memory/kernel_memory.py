@@ -8,7 +8,7 @@ persistent buffers (`AllocatePersistentBuffer`), scratch buffers (`RequestScratc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..model.ir import NUMPY_TYPES, Model, Operator, Tensor, TensorType
@@ -28,19 +28,21 @@ _UNSIZED = (
 )
 
 
-class UnsizedTypeError(ValueError):
-    """TFLM has no size for an element type."""
+class UnsizedTensorError(ValueError):
+    """A tensor has no size: because of its element type, or of a dimension that is not known."""
 
 
 def tensor_bytes(tensor: Tensor) -> int:
     """Bytes of a tensor as TFLM counts them: a scalar has one element, INT4 takes a byte per element.
 
     Raises:
-        UnsizedTypeError: TFLM has no size for the element type.
+        UnsizedTensorError: TFLM has no size for the element type, or a dimension is negative.
     """
     if tensor.type not in NUMPY_TYPES or tensor.type in _UNSIZED:
         name = getattr(tensor.type, "name", f"number {int(tensor.type)}")
-        raise UnsizedTypeError(f"it has no size for the element type {name}")
+        raise UnsizedTensorError(f"it has no size for the element type {name}")
+    if min(tensor.shape or (), default=0) < 0:
+        raise UnsizedTensorError(f"its shape {list(tensor.shape or ())} is open")
     return elements(tensor) * NUMPY_TYPES[TensorType(tensor.type)].itemsize
 
 
@@ -84,6 +86,8 @@ class KernelContext:
     requests: Requests
     #: What `VAR_HANDLE` and `ASSIGN_VARIABLE` know of each other; see `reference_kernels`.
     variables: VariableBuffers
+    #: Shapes that kernels have given tensors in place of the stored ones, by subgraph and index.
+    shapes: dict[tuple[int, int], tuple[int, ...]]
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -109,7 +113,13 @@ class KernelContext:
         return self._tensor(self.operator.outputs[i])
 
     def _tensor(self, index: int) -> Tensor:
-        return self.model.subgraphs[self.subgraph].tensors[index]
+        tensor = self.model.subgraphs[self.subgraph].tensors[index]
+        shape = self.shapes.get((self.subgraph, index))
+        return tensor if shape is None else replace(tensor, shape=shape)
+
+    def resize_output(self, shape: tuple[int, ...]) -> None:
+        """Give the first output another shape than the stored one."""
+        self.shapes[self.subgraph, self.operator.outputs[0]] = shape
 
     def temps(self, names: str) -> None:
         """Temporary tensors in order: `i0`, `o0`, …; omitted inputs cost nothing."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
+
+import numpy as np
+
 from ..model.ir import NUMPY_TYPES, Tensor, TensorType
 from .kernel_memory import (
     FLOATS,
@@ -122,8 +126,11 @@ def concatenation(k: KernelContext) -> None:
 def reshape(k: KernelContext) -> None:
     """`PrepareReshapeReference`: new dimensions where the stored ones leave one open."""
     k.temps("i0 o0")
-    if -1 in (k.output().shape or ()):
+    shape = k.output().shape or ()
+    if -1 in shape:
         k.dims(k.output())
+        known = max(prod(n for n in shape if n != -1), 1)
+        k.resize_output(tuple(elements(k.required(0)) // known if n == -1 else n for n in shape))
 
 
 def mirror_pad(k: KernelContext) -> None:
@@ -271,6 +278,33 @@ def detection_postprocess(k: KernelContext) -> None:
         4 * min(boxes, detections) * boxes,
     ):
         k.scratch(size)
+
+
+# The first byte of a tensor's ancillary data names its decoder: look-up table, Huffman, pruning. Bytes of its
+# state on 64 and 32 bits.
+_DECODERS = {0: (72, 36), 1: (56, 28), 2: (80, 40)}
+_PRUNING = 2
+
+
+def decode(k: KernelContext) -> None:
+    """`decode.cc`'s Prepare: inputs are pairs of encoded and ancillary data. No alternate decompression memory."""
+    k.persistent(k.target.pointer * len(k.operator.outputs))
+    for i in range(len(k.operator.outputs)):
+        k.temps(f"i{2 * i} i{2 * i + 1} o{i}")
+        data = k.model.buffers[k.required(2 * i + 1).buffer]
+        decoder = -1 if data is None or not data.size else int(data[0])
+        if decoder not in _DECODERS:
+            raise ValueError(f"output {i} has no decoder: its ancillary data begins with {decoder}")
+        k.persistent(_DECODERS[decoder][0 if k.target.pointer == 8 else 1])
+        quantization = k.output(i).quantization
+        channels = scale_count(k.output(i))
+        if (
+            decoder == _PRUNING
+            and channels > 1
+            and quantization is not None
+            and np.any(quantization.zero_point)
+        ):
+            k.persistent(channels)
 
 
 # --- signal library ----------------------------------------------------------------------------
@@ -427,6 +461,7 @@ REFERENCE = KernelLibrary(
         "VAR_HANDLE": KernelRule(same(4), var_handle),
         "ASSIGN_VARIABLE": KernelRule(prepare=assign_variable),
         "TFLite_Detection_PostProcess": KernelRule(same(112), detection_postprocess),
+        "TFLM_DECODE": KernelRule(prepare=decode),
         "SignalRfft": KernelRule((48, 32), rfft, lambda k: k.persistent(_fft_state(k))),
         "SignalIrfft": KernelRule((32, 24), temps("i0 o0"), lambda k: k.persistent(_fft_state(k))),
         "SignalFilterBank": KernelRule(

@@ -68,7 +68,9 @@ def write_c_array(name: str, data: bytes, folder: Path) -> tuple[Path, Path]:
     header_path, source_path = (folder / f"{symbol}_model_data.{suffix}" for suffix in ("h", "cc"))
     for path in (header_path, source_path):
         if path.exists() and _MARK.encode() not in path.read_bytes()[:200]:
-            raise CArrayError(f"{path} exists and `microinterp cc` has not written it: move it out of the way")
+            raise CArrayError(
+                f"{path} exists and `microinterp cc` has not written it: move it out of the way"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     header_path.write_text(header(symbol), "utf-8")
     source_path.write_text(source(symbol, header_path.name, data), "utf-8")
@@ -99,10 +101,14 @@ def read_c_array(text: str) -> bytes:
     arrays = [(_name(found[1]), found[2]) for found in _ARRAY.finditer(text)]
     if not arrays:
         raise CArrayError("no array of char or uint8_t with its values in braces")
-    models = [a for a in arrays if bytes(_bytes(a[0], ",".join(a[1].split(",")[:8])))[4:8] == _FILE_IDENTIFIER]
+    models = [
+        a for a in arrays if bytes(_bytes(a[0], ",".join(a[1].split(",")[:8])))[4:8] == _FILE_IDENTIFIER
+    ]
     if len(models) != 1:
         found = f"{len(models)} models" if models else "no .tflite model (bytes 4 to 7 are not TFL3)"
-        raise CArrayError(f"{found} in the arrays of the file: {', '.join(name for name, _ in models or arrays)}")
+        raise CArrayError(
+            f"{found} in the arrays of the file: {', '.join(name for name, _ in models or arrays)}"
+        )
     [(name, body)] = models
     data = bytes(_bytes(name, body))
     try:
@@ -114,7 +120,7 @@ def read_c_array(text: str) -> bytes:
 
 def _name(declarator: str) -> str:
     """The last word before the brackets: `const g_model[] DATA_ALIGN_ATTRIBUTE` → `g_model`."""
-    words = _WORD.findall(declarator.split("[")[0])
+    words = _WORD.findall(declarator.partition("[")[0])
     return words[-1] if words else "?"
 
 
