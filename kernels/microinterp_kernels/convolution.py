@@ -60,14 +60,18 @@ class Geometry:
         """How many elements so many neighbouring windows span along the height (0) or the width (1)."""
         return (windows - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
 
-    def inside(self, axis: int, tap: int) -> tuple[slice, slice]:
-        """Which windows have their `tap`-th element inside the image, and which elements of the image these are."""
+    def taps(self, axis: int) -> Iterator[tuple[int, slice, slice]]:
+        """Each element of the kernel along an axis that is inside the image for some windows.
+
+        With it, which windows these are, and which elements of the image it meets there.
+        """
         stride, count, size = self.stride[axis], self.windows.counts[axis], self.image[1 + axis]
-        start = tap * self.dilation[axis] - self.windows.padding[axis]  # the element of window 0
-        first = max(0, -(start // stride))
-        end = max(first, min(count, (size - 1 - start) // stride + 1))
-        element = first * stride + start
-        return slice(first, end), slice(element, element + (end - first) * stride, stride)
+        for tap in range(self.kernel[axis]):
+            start = tap * self.dilation[axis] - self.windows.padding[axis]  # the element that window 0 meets
+            first, end = max(0, -(start // stride)), min(count, (size - 1 - start) // stride + 1)
+            if first < end:
+                element = first * stride + start
+                yield tap, slice(first, end), slice(element, element + (end - first) * stride, stride)
 
 
 def convolve(image: Array, filters: Array, geometry: Geometry) -> Array:
@@ -83,15 +87,13 @@ def convolve(image: Array, filters: Array, geometry: Geometry) -> Array:
         the order of the filter's rows, columns and channels, as TFLite's reference kernels do; elements beyond
         the image are left out (a product with zero is not the same: 0 · ∞).
     """
-    groups, per_group, height, width, channels = filters.shape
+    groups, per_group, _, _, channels = filters.shape
     batch = image.shape[0]
     grouped = image.reshape(*image.shape[:3], groups, 1, channels)
     acc = np.zeros((batch, *geometry.windows.counts, groups, per_group), filters.dtype)
     with np.errstate(all="ignore"):
-        for ky in range(height):
-            rows, image_rows = geometry.inside(0, ky)
-            for kx in range(width):
-                columns, image_columns = geometry.inside(1, kx)
+        for ky, rows, image_rows in geometry.taps(0):
+            for kx, columns, image_columns in geometry.taps(1):
                 for c in range(channels):
                     elements = grouped[:, image_rows, image_columns, :, :, c]
                     acc[:, rows, columns] += elements * filters[:, :, ky, kx, c]

@@ -51,21 +51,22 @@ def prepare_conv_2d(node: Node) -> Invocation:
             return prepare_hybrid(
                 node,
                 to_filters,
-                scales[:1],
+                outputs,
+                np.array([weights.scale], np.float32),
                 symmetric=True,
                 scales_first=True,
                 # numbers of filters that are multiples of four go through a matrix product without a flaw
                 negates_lowest=outputs % 4 != 0 and may_be_lowest,
             )
         node.require(scales.size == outputs, f"{weights} must have one scale for each filter")
-        return prepare_hybrid(node, to_filters, scales, symmetric=False, scales_first=False)
+        return prepare_hybrid(node, to_filters, outputs, scales, symmetric=False, scales_first=False)
     if image.type is TensorType.FLOAT32:
-        return prepare_float(node, to_filters)
+        return prepare_float(node, to_filters, outputs)
     if node.runtime.checks_convolution_parameters and image.type is not TensorType.UINT8:
         zero_points = weights.quantization.zero_point if weights.quantization else None
         node.require(zero_points is None or not zero_points.any(), f"{weights} must have zero points of 0")
     int64_sums = image.type is TensorType.INT16 and not _sums_are_int32(node, bias)
-    return prepare_integer(node, to_filters, int64_sums=int64_sums)
+    return prepare_integer(node, to_filters, outputs, int64_sums=int64_sums)
 
 
 def _sums_are_int32(node: Node, bias: RuntimeTensor | None) -> bool:
@@ -102,9 +103,12 @@ def is_hybrid(image: RuntimeTensor, weights: RuntimeTensor) -> bool:
     return image.type is TensorType.FLOAT32 and weights.type is not TensorType.FLOAT32
 
 
-def prepare_float(node: Node, to_filters: Callable[[Array], Array]) -> Invocation:
-    """A convolution in float32. `to_filters` brings the weights into the form of the kernels."""
-    geometry = _fit(node, to_filters)
+def prepare_float(node: Node, to_filters: Callable[[Array], Array], outputs: int) -> Invocation:
+    """A convolution in float32.
+
+    `to_filters` brings the weights into the form of the kernels; `outputs` is the number of output channels.
+    """
+    geometry = _fit(node, outputs)
     _require_bias(node, TensorType.FLOAT32)
     low, high = activation_range_float(node.options["fused_activation_function"])
     return _invocation(
@@ -119,6 +123,7 @@ def prepare_float(node: Node, to_filters: Callable[[Array], Array]) -> Invocatio
 def prepare_hybrid(
     node: Node,
     to_filters: Callable[[Array], Array],
+    outputs: int,
     scales: Array,
     *,
     symmetric: bool,
@@ -126,7 +131,7 @@ def prepare_hybrid(
     negates_lowest: bool = False,
 ) -> Invocation:
     """A convolution of float32 images and int8 filters; see `HybridScaling`."""
-    geometry = _fit(node, to_filters)
+    geometry = _fit(node, outputs)
     _require_bias(node, TensorType.FLOAT32)
     low, high = activation_range_float(node.options["fused_activation_function"])
     scaling = HybridScaling(scales, low, high, symmetric, scales_first, negates_lowest)
@@ -139,10 +144,12 @@ def prepare_hybrid(
     )
 
 
-def prepare_integer(node: Node, to_filters: Callable[[Array], Array], *, int64_sums: bool) -> Invocation:
+def prepare_integer(
+    node: Node, to_filters: Callable[[Array], Array], outputs: int, *, int64_sums: bool
+) -> Invocation:
     """A convolution of quantized images and filters; `int64_sums` decides how it rounds (int16 only)."""
     image, weights, output = node.input(0), node.input(1), node.output()
-    geometry = _fit(node, to_filters)
+    geometry = _fit(node, outputs)
     if image.type is TensorType.INT16:
         _require_bias(node, TensorType.INT64 if int64_sums else TensorType.INT32)
     else:
@@ -194,7 +201,7 @@ def prepare_integer(node: Node, to_filters: Callable[[Array], Array], *, int64_s
     )
 
 
-def _fit(node: Node, to_filters: Callable[[Array], Array]) -> Geometry:
+def _fit(node: Node, outputs: int) -> Geometry:
     """The windows of a convolution; sets the shape of the output."""
     image, weights, options = node.input(0), node.input(1), node.options
     kernel = (weights.shape[1], weights.shape[2])
@@ -218,8 +225,7 @@ def _fit(node: Node, to_filters: Callable[[Array], Array]) -> Geometry:
             f"windows of {kernel}, dilated by {dilation}, do not fit {image} without padding",
         )
     node.require(max(geometry.windows.padding) <= MOST_PADDING, f"windows of {kernel} need too much padding")
-    filters = to_filters(np.broadcast_to(np.int8(0), weights.shape))
-    node.output().shape = (batch, *geometry.windows.counts, filters.shape[0] * filters.shape[1])
+    node.output().shape = (batch, *geometry.windows.counts, outputs)
     return geometry
 
 

@@ -32,7 +32,7 @@ def prepare_depthwise_conv_2d(node: Node) -> Invocation:
     to_filters = partial(depthwise_filters, channels=channels)
     if is_hybrid(image, weights):
         node.require(weights.scales.size == outputs, f"{weights} must have one scale for each filter")
-        return prepare_hybrid(node, to_filters, weights.scales, symmetric=False, scales_first=True)
+        return prepare_hybrid(node, to_filters, outputs, weights.scales, symmetric=False, scales_first=True)
     if image.type is TensorType.FLOAT32:
-        return prepare_float(node, to_filters)
-    return prepare_integer(node, to_filters, int64_sums=image.type is TensorType.INT16)
+        return prepare_float(node, to_filters, outputs)
+    return prepare_integer(node, to_filters, outputs, int64_sums=image.type is TensorType.INT16)

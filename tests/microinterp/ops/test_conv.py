@@ -36,20 +36,20 @@ def model_of(
     weights: tuple[int, ...] = (4, 3, 3, 4),
     output: tuple[int, ...] = (1, 5, 5, 4),
     bias: tuple[int, ...] = (4,),
-    weight_scale: float | list[float] = 0.01,
+    weight_scale: float | list[float] | None = 0.01,
     **options: Any,
 ) -> tuple[bytes, list[list[Any]]]:
     types, rng = FORMS[form], np.random.default_rng(0)
     integer = types.image is not TensorType.FLOAT32
     zero_points = [0] * len(weight_scale) if isinstance(weight_scale, list) else 0
-    float_weights = types.weights is TensorType.FLOAT32
+    unquantized = types.weights is TensorType.FLOAT32 or weight_scale is None
     specs = [
         TensorSpec(image, types.image, 0.5 if integer else None, 0 if integer else None),
         TensorSpec(
             weights,
             types.weights,
-            None if float_weights else weight_scale,
-            None if float_weights else zero_points,
+            None if unquantized else weight_scale,
+            None if unquantized else zero_points,
             data=random_values(rng, weights, types.weights),
         ),
         TensorSpec(
@@ -83,6 +83,7 @@ def test_windows_far_larger_than_the_image(runtime: RuntimeName, form: str, dila
         {"image": (1, 5, 4), "output": (1, 5, 4)},
         {"weights": (4, 9, 9, 4), "padding": Padding.VALID},
         {"weight_scale": [0.01, 0.02]},
+        {"weight_scale": None},
         {"form": "uint8", "weight_scale": [0.01, 0.02, 0.03, 0.04]},
         {"form": "hybrid", "weights": (4, 3, 3, 2)},  # LiteRT reads three scales behind the only one
     ],
@@ -93,6 +94,10 @@ def test_refuses_what_makes_no_sense(runtime: RuntimeName, changes: dict[str, An
     model, invokes = model_of(**changes)
     with pytest.raises(MicrointerpError):
         run_ours(model, invokes, runtime)
+
+
+def test_filters_without_a_scale() -> None:
+    assert check_against_oracle(*model_of("hybrid", weight_scale=None), "tflite")
 
 
 @pytest.mark.parametrize("option", [TensorType.FLOAT32, TensorType.INT32, TensorType.INT64])
