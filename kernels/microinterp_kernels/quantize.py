@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .libm import round_half_away
-
 Array = NDArray[Any]
+
+# A float32 plus this reaches the next whole number just if plus one half it would, rounded as the sum is.
+_BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
 
 @np.errstate(all="ignore")
@@ -25,11 +26,18 @@ def quantize(
     A quotient that is NaN or leaves int32 becomes −2^31, as x86 converts it, and the sum wraps: with a negative
     zero point it ends at `high`.
     """
-    rounded = round_half_away(np.divide(x, scale, dtype=np.float32))
-    fits = (rounded >= np.float32(-(2.0**31))) & (rounded < np.float32(2.0**31))
-    whole = np.where(fits, rounded, np.float32(-(2.0**31))).astype(np.int32)
-    shifted = whole + np.asarray(zero_point, np.int32)
-    output[...] = np.minimum(np.maximum(shifted, low), high)
+    real = np.empty(output.shape, np.float32)
+    np.divide(x, np.asarray(scale, np.float32), out=real)
+    real += np.copysign(_BELOW_HALF, real)
+    np.trunc(real, out=real)
+    fits = np.abs(real) < np.float32(2.0**31)
+    if not fits.all():
+        np.copyto(real, np.float32(-(2.0**31)), where=~fits)
+    whole = real.astype(np.int32)
+    whole += np.asarray(zero_point, np.int32)
+    np.maximum(whole, low, out=whole)
+    np.minimum(whole, high, out=whole)
+    output[...] = whole
 
 
 @np.errstate(all="ignore")

@@ -19,7 +19,7 @@ from .node import Invocation, Node, RuntimeTensor
 from .shapes import Shape, require_data_type
 
 _EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
-_LEAST_SIZE_FOR_TABLE = 4096  # a table takes as long to make as 65,536 results
+_LEAST_SIZE_FOR_TABLE = 1024  # a table takes as long to make as 65,536 results
 _MOST_RIGHT_SHIFT = 31  # more is undefined in C, and the native results depend on the element's place
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
-
 import numpy as np
 
 from microinterp_kernels import quantize as kernels
@@ -98,18 +96,18 @@ def prepare_dequantize(node: Node) -> Invocation:
     return Invocation(function, (x, output), function)
 
 
-def _quantization(node: Node, tensor: RuntimeTensor) -> tuple[Any, Any]:
-    """Scale and zero point of a tensor: numbers, or arrays that broadcast against it, one element per channel."""
+def _quantization(node: Node, tensor: RuntimeTensor) -> tuple[Array, Array]:
+    """Scale and zero point of a tensor: one, or arrays that broadcast against it with one element per channel."""
     scales, quantization = tensor.scales, tensor.quantization
+    scale, zero_point = np.array(tensor.scale, np.float32), np.array(tensor.zero_point).astype(np.int32)
     if scales.size <= 1 or not node.runtime.quantizes_per_channel or quantization is None:
-        return tensor.scale, tensor.zero_point
+        return scale, zero_point
     axis = quantization.quantized_dimension
     node.require(0 <= axis < len(tensor.shape), f"{tensor} has no dimension {axis} to be quantized along")
-    node.require(
-        scales.size == tensor.shape[axis], f"{tensor} has {scales.size} scales along dimension {axis}"
-    )
+    channels = tensor.shape[axis]
+    node.require(scales.size == channels, f"{tensor} has {scales.size} scales along dimension {axis}")
     zero_points = quantization.zero_point
-    if zero_points is None or zero_points.size != scales.size:
-        zero_points = np.full(scales.size, tensor.zero_point, np.int64)
-    shape = [-1 if i == axis else 1 for i in range(len(tensor.shape))]
-    return scales.reshape(shape), zero_points.reshape(shape)
+    if zero_points is None or zero_points.size != channels:
+        zero_points = np.full(channels, zero_point)
+    shape = [channels if i == axis else 1 for i in range(len(tensor.shape))]
+    return scales.reshape(shape), zero_points.astype(np.int32).reshape(shape)
