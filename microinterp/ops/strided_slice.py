@@ -56,25 +56,24 @@ class Masks:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a STRIDED_SLICE selects: `slices` of the input in the shape `source`, which has the new axes.
+    """What a STRIDED_SLICE selects: `input[index]`, for an output of `shape`.
 
-    The slices end with an ellipsis, so that one element is still an array. `shape` is the output's, without the
-    axes that are shrunk. `count` elements are selected; it is less than the output has where an index to shrink
-    to, or an offset, is out of range.
+    The index ends with an ellipsis, so that one element is still an array. It selects `count` elements, `exactly`
+    in the output's shape unless an index to shrink to, or an offset, is out of range.
     """
 
-    source: Shape
-    slices: tuple[slice | EllipsisType, ...]
+    index: tuple[slice | int | EllipsisType | None, ...]
     shape: Shape
     count: int
+    exactly: bool
 
     def copy(self, x: Array, output: Array) -> None:
         """Copy what is selected."""
-        output[...] = x.reshape(self.source)[self.slices].reshape(self.shape)
+        output[...] = x[self.index]
 
     def copy_part(self, x: Array, output: Array) -> None:
         """Copy what is selected to the front, and leave the rest of the output as it is, as natively."""
-        output.reshape(-1)[: self.count] = x.reshape(self.source)[self.slices].reshape(-1)
+        output.reshape(-1)[: self.count] = x[self.index].reshape(-1)
 
 
 def prepare_strided_slice(node: Node) -> Invocation:
@@ -107,39 +106,40 @@ def prepare_strided_slice(node: Node) -> Invocation:
             output.definition.shape in {output.shape, None},
             f"selects {list(output.shape)} of {x}, its output in the model is {list(output.definition.shape or ())}",
         )
-    complete = selection.count == output.size
-    return Invocation(selection.copy if complete else selection.copy_part, (x, output), selection)
+    return Invocation(selection.copy if selection.exactly else selection.copy_part, (x, output), selection)
 
 
 def select(
     shape: Shape, masks: Masks, begin: Sequence[int], end: Sequence[int], strides: Sequence[int]
 ) -> Selection:
     """What is selected of a tensor of `shape`; raises InvokeError where LiteRT refuses, or would write too much."""
-    source, slices, output_shape, count = [], [], [], 1
+    index: list[slice | int | None] = []
+    output_shape, count, exactly = [], 1, True
     sizes = iter(shape)
     for axis, place in enumerate(masks.places(len(shape), len(begin))):
-        size = 1 if place == _NEW else next(sizes)
-        stride = strides[place] if place >= 0 else 1
-        if stride in {0, _INT32_MIN}:
-            raise InvokeError(f"the stride of spec {place} is {stride}")
-        selected = range(size)
+        selected, stride, shrinks = range(1 if place == _NEW else next(sizes)), 1, False
         if place >= 0:
-            start, stop = _bounds(masks, place, size, begin[place], end[place], stride)
+            stride, shrinks = strides[place], bool(masks.shrink_axis_mask >> place & 1)
+            if stride in {0, _INT32_MIN}:
+                raise InvokeError(f"the stride of spec {place} is {stride}")
+            start, stop = _bounds(masks, place, len(selected), begin[place], end[place], stride)
             selected = range(start, stop, stride)
-        source.append(size)
-        slices.append(_as_slice(selected))
         count *= len(selected)
-        if place >= 0 and masks.shrink_axis_mask >> place & 1:
-            continue
-        if masks.offset:  # the output has the size that was asked for, not what is there
+        if place == _NEW:
+            index.append(None)
+        else:
+            index.append(start if shrinks and selected else _as_slice(selected))
+        size = 1 if shrinks else len(selected)
+        if masks.offset and not shrinks:  # the output has the size that was asked for, not what is there
             if axis >= len(end):
                 raise InvokeError("with offsets there must be a spec for each axis")
-            output_shape.append(len(range(0, end[axis], stride)))
-        else:
-            output_shape.append(len(selected))
+            size = len(range(0, end[axis], stride))
+        if not shrinks:
+            output_shape.append(size)
+        exactly &= size == len(selected)
     if count > prod(output_shape):
         raise InvokeError(f"offsets {list(end)} select more elements than the output has, {output_shape}")
-    return Selection(tuple(source), (*slices, ...), tuple(output_shape), count)
+    return Selection((*index, ...), tuple(output_shape), count, exactly)
 
 
 def _bounds(masks: Masks, i: int, size: int, begin: int, end: int, stride: int) -> tuple[int, int]:
