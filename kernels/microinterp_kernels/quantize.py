@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .fixed_point import quantize_multiplier
+from .requantize import requantize
+
 Array = NDArray[Any]
 
 # A float32 plus this reaches the next whole number just if plus one half it would, rounded as the sum is.
@@ -38,6 +41,31 @@ def quantize(
     np.maximum(whole, low, out=whole)
     np.minimum(whole, high, out=whole)
     output[...] = whole
+
+
+class QuantizeInteger:
+    """From one quantized integer type to another, saturating."""
+
+    def __init__(
+        self, x_scale: float, x_zero_point: int, output_scale: float, output_zero_point: int, dtype: Any
+    ) -> None:
+        with np.errstate(all="ignore"):
+            scaling = np.float64(x_scale) / np.float64(output_scale)
+        self.multiplier, self.shift = quantize_multiplier(float(scaling))
+        self.x_zero_point, self.output_zero_point, self.dtype = x_zero_point, output_zero_point, dtype
+        self.low, self.high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+    def quantized(self, x: Array) -> Array:
+        """The numbers, as a new array of the output's type."""
+        difference = x.astype(np.int64) - self.x_zero_point
+        result = requantize(
+            difference, self.multiplier, self.shift, self.output_zero_point, self.low, self.high
+        )
+        return result.astype(self.dtype)
+
+    def __call__(self, x: Array, output: Array) -> None:
+        """Compute `output`."""
+        output[...] = self.quantized(x)
 
 
 @np.errstate(all="ignore")

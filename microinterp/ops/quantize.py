@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+
 import numpy as np
 
 from microinterp_kernels import quantize as kernels
-from microinterp_kernels.fixed_point import quantize_multiplier
 from microinterp_kernels.lookup_table import LookupTable
-from microinterp_kernels.requantize import requantize
 
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
@@ -36,9 +35,9 @@ def prepare_quantize(node: Node) -> Invocation:
     if node.runtime.int16_is_symmetric and x.type is output.type is TensorType.INT16:
         for tensor in (x, output):
             node.require(tensor.zero_point == 0, f"the zero point of {tensor} must be 0")
-    function = _Requantize(x, output)
+    function = kernels.QuantizeInteger(x.scale, x.zero_point, output.scale, output.zero_point, output.dtype)
     if x.dtype.itemsize == 1 or (x.type is TensorType.INT16 and x.size >= _LEAST_SIZE_FOR_TABLE):
-        table = LookupTable(function.result, x.dtype)
+        table = LookupTable(function.quantized, x.dtype)
         return Invocation(partial(_look_up, table), (x, output), function)
     return Invocation(function, (x, output), function)
 
@@ -51,28 +50,6 @@ def _prepare_from_float(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> 
     scale, zero_point = _quantization(node, output)
     function = partial(kernels.quantize, scale=scale, zero_point=zero_point, low=low, high=high)
     return Invocation(function, (x, output), function)
-
-
-class _Requantize:
-    """QUANTIZE from one integer type to another."""
-
-    def __init__(self, x: RuntimeTensor, output: RuntimeTensor) -> None:
-        with np.errstate(all="ignore"):
-            scaling = np.float64(x.scale) / np.float64(output.scale)
-        self.multiplier, self.shift = quantize_multiplier(float(scaling))
-        self.x_zero_point, self.output_zero_point = x.zero_point, output.zero_point
-        self.dtype = output.dtype
-        self.low, self.high = int(np.iinfo(output.dtype).min), int(np.iinfo(output.dtype).max)
-
-    def result(self, x: Array) -> Array:
-        difference = x.astype(np.int64) - self.x_zero_point
-        result = requantize(
-            difference, self.multiplier, self.shift, self.output_zero_point, self.low, self.high
-        )
-        return result.astype(self.dtype)
-
-    def __call__(self, x: Array, output: Array) -> None:
-        output[...] = self.result(x)
 
 
 def _look_up(table: LookupTable, x: Array, output: Array) -> None:
