@@ -31,7 +31,9 @@ def rounded(size: int) -> int:
 
 def live_bytes(plan: tuple[PlannedBuffer, ...]) -> int:
     times = {b.first_use for b in plan}
-    return max((sum(rounded(b.size) for b in plan if b.first_use <= t <= b.last_use) for t in times), default=0)
+    return max(
+        (sum(rounded(b.size) for b in plan if b.first_use <= t <= b.last_use) for t in times), default=0
+    )
 
 
 def overlapping(plan: tuple[PlannedBuffer, ...]) -> list[tuple[PlannedBuffer, PlannedBuffer]]:
@@ -134,7 +136,9 @@ def test_order_matters_only_among_independent_operators(model: Model) -> None:
     names = [model.operator_code(o).name for o in was]
     for j, later in enumerate(was):
         for i, earlier in enumerate(was[:j]):
-            writes = {*earlier.outputs} & {*later.inputs, *later.outputs} or {*earlier.inputs} & {*later.outputs}
+            writes = {*earlier.outputs} & {*later.inputs, *later.outputs} or {*earlier.inputs} & {
+                *later.outputs
+            }
             resources = names[i].endswith("VARIABLE") and names[j].endswith("VARIABLE")
             if writes or resources or "IF" in (names[i], names[j]) or "WHILE" in (names[i], names[j]):
                 assert place[id(earlier)] < place[id(later)], (names[i], names[j])
