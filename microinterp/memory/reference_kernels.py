@@ -331,6 +331,12 @@ def rfft(k: KernelContext) -> None:
     k.scratch(int(k.options["fft_length"]) * NUMPY_TYPES[TensorType(k.required(0).type)].itemsize)
 
 
+def irfft_init(k: KernelContext) -> None:
+    """`IrfftInit`: the float one keeps the length beside the FFT's state (`irfft_float.cc`)."""
+    is_float = k.required(0).type == TensorType.FLOAT32
+    k.persistent(_fft_state(k) + (2 * k.target.pointer if is_float else 0))
+
+
 def framer(k: KernelContext) -> None:
     """`FramerPrepare`: per outer dimension a circular buffer of the frame, rounded up to whole steps."""
     k.temps("i0 o0 o1")
@@ -463,7 +469,7 @@ REFERENCE = KernelLibrary(
         "TFLite_Detection_PostProcess": KernelRule(same(112), detection_postprocess),
         "TFLM_DECODE": KernelRule(prepare=decode),
         "SignalRfft": KernelRule((48, 32), rfft, lambda k: k.persistent(_fft_state(k))),
-        "SignalIrfft": KernelRule((32, 24), temps("i0 o0"), lambda k: k.persistent(_fft_state(k))),
+        "SignalIrfft": KernelRule((32, 24), temps("i0 o0"), irfft_init),
         "SignalFilterBank": KernelRule(
             (64, 36),
             temps("i0 i1 i2 i3 i4 i5 o0"),
