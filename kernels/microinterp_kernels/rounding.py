@@ -27,9 +27,8 @@ Step = Callable[[Array, Array], Any]  # accumulators [rows, channels], outputs o
 
 _MOST = 2**15  # so many elements are worked on at a time, so that they stay in the cache
 _EXACT = 2.0**53
-_BELOW_HALF = (
-    0.5 - 2.0**-54
-)  # x plus this, even when rounded, only reaches an integer if x plus one half does
+# x plus this, even when rounded, only reaches an integer if x plus one half does
+_BELOW_HALF = 0.5 - 2.0**-54
 
 
 class _RowRounding:
@@ -110,7 +109,7 @@ def requantize_rows(
     left, right = np.maximum(shifts, 0), np.maximum(-shifts, 0)
     half_spacing = 2.0 ** -(32 + right)  # of the values that (acc + bias) · scale can take
     farthest = max(high - zero_point, zero_point - low) + 2  # beyond, rounding errors do not matter
-    total = (np.asarray(reach, np.float64) + np.abs(biases)) * 2.0**left
+    total = (np.asarray(reach, np.float64) + np.abs(biases.astype(np.float64))) * 2.0**left
     largest = np.minimum(total * multipliers * 2, farthest / half_spacing) + 2.0 ** (31 + right) + 2.0**31 + 1
     if (total >= 2.0**30).any() or (largest >= _EXACT).any():
         return general(biases=biases, reach=reach)
@@ -152,7 +151,7 @@ def requantize_rows_in_double(
     in magnitude, one or one per channel; None: nothing is known.
     """
     biases = np.zeros(1, np.int64) if biases is None else biases
-    total = np.asarray(np.inf if reach is None else reach, np.float64) + np.abs(biases)
+    total = np.asarray(np.inf if reach is None else reach, np.float64) + np.abs(biases.astype(np.float64))
     with np.errstate(all="ignore"):
         is_exact = (total < (2.0**31 if wraps else _EXACT)) & (total * np.abs(scales) < 2.0**30)
     if is_exact.all():

@@ -50,6 +50,11 @@ def prepare_fully_connected(node: Node) -> Invocation:
         "shuffled weights are not supported",
     )
     node.require_rank(weights, 2)
+    node.require(
+        weights.definition.sparsity is None
+        or (weights.type is TensorType.FLOAT32 and node.runtime.fully_connected_checks),
+        "sparse weights are supported in LiteRT's float32 only",
+    )
     _require_bias(node, weights.shape[0])
     if node.runtime.fully_connected_checks:
         _check_as_litert(node)
@@ -236,7 +241,8 @@ def _requantizer(node: Node, rows: int, int64_sums: bool) -> Requantizer:
         return partial(requantize_rows_in_double, rows, scales, zero_point, low, high, wraps=not int64_sums)
     if runtime.multiplies_scales_in_float32 and weights.scales.size == 1:
         with np.errstate(all="ignore"):
-            scales = np.float64(np.float32(x.scale) * np.float32(weights.scale)) / np.float64(output.scale)
+            product = np.float64(np.float32(x.scale) * np.float32(weights.scale))
+            scales = np.atleast_1d(product / np.float64(output.scale))
     multipliers, shifts = quantize_multipliers(scales)
     if int64_sums:
         return partial(RequantizeInt64, multipliers, shifts, low, high, output.dtype, zero_point=zero_point)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from microinterp.errors import PrepareError
 from microinterp.model.ir import NUMPY_TYPES
 from microinterp.model.ir import TensorType as T
+from microinterp.model.reader import read_model
+from microinterp.model.writer import write_model
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
@@ -590,3 +593,36 @@ def test_refuses_shuffled_weights(runtime: RuntimeName) -> None:
     layer = Layer(runtime)
     layer.options["weights_format"] = 1
     assert layer.is_refused_by_us()  # TFLM ignores the option, no converter sets it for int8
+
+
+def with_sparse_weights(model: bytes, k: int) -> bytes:
+    """The model, its weights declared to be stored as the last `k - 1` elements of each row."""
+    read = read_model(model)
+    graph = read.subgraphs[0]
+    n = (graph.tensors[1].shape or ())[0]
+    sparsity = {
+        "traversal_order": (0, 1),
+        "block_map": None,
+        "dim_metadata": (
+            {"format": 0, "dense_size": n},
+            {
+                "format": 1,
+                "array_segments": ("Int32Vector", {"values": tuple(range(0, n * k, k - 1)[: n + 1])}),
+                "array_indices": ("Int32Vector", {"values": tuple(range(1, k)) * n}),
+            },
+        ),
+    }
+    tensors = (graph.tensors[0], replace(graph.tensors[1], sparsity=sparsity), *graph.tensors[2:])
+    return write_model(replace(read, subgraphs=(replace(graph, tensors=tensors),)))
+
+
+@pytest.mark.parametrize("type", [T.FLOAT32, T.INT8])
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+def test_sparse_weights(runtime: RuntimeName, type: T) -> None:
+    model, invokes = Layer(runtime, type, type).build()
+    sparse = with_sparse_weights(model, 6)
+    if runtime == "tflite":
+        assert check_against_oracle(sparse, invokes, runtime) == (type is T.FLOAT32)
+    else:  # TFLM takes what is stored for all there is
+        with pytest.raises(PrepareError):
+            run_ours(sparse, invokes, runtime)
