@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 _Float = TypeVar("_Float", np.float32, np.float64)
 
 _TWO_31 = np.float32(2**31)
+_ORDINARY = 2**20  # far more than the 255 that a product is for rows of normal numbers
 _VECTOR = 8  # so many elements the native vector loop takes at once; the rest goes through C's round
 
 
@@ -70,14 +71,22 @@ def _quantize(
         scaled = rows * inverse[:, None]
         whole = rows.shape[1] // _VECTOR * _VECTOR
         body, rest = scaled[:, :whole], scaled[:, whole:]
-        body = np.trunc(body + np.copysign(np.float32(0.5), body))
+        body += np.copysign(np.float32(0.5), body)
+        if scaled.max(initial=0) < _ORDINARY and scaled.min(initial=0) > -_ORDINARY:
+            rest[...] = _c_round(rest)
+            integers = scaled.astype(np.int32)  # rounds toward zero
+            integers += offsets
+            return _clip(integers, lowest)
+        body = np.trunc(body)
         quantized = np.where(body >= _TWO_31, np.int32(2**31 - 1), _or_least(body).astype(np.int32)) + offsets
         rest = _c_round(rest) + offsets.astype(np.float32)
         rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
         rest = np.clip(rest, lowest, 127).astype(np.int32)
-    clipped: NDArray[np.int8] = np.clip(np.concatenate([quantized, rest], axis=1), lowest, 127).astype(
-        np.int8
-    )
+    return _clip(np.concatenate([quantized, rest], axis=1), lowest)
+
+
+def _clip(integers: NDArray[np.int32], lowest: int) -> NDArray[np.int8]:
+    clipped: NDArray[np.int8] = integers.clip(lowest, 127).astype(np.int8)
     return clipped
 
 
