@@ -6,6 +6,7 @@ Source of the formulas: LiteRT's `unidirectional_sequence_lstm.cc` (the multipli
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -18,15 +19,16 @@ from .fixed_point import (
     multiply_by_quantized_multiplier,
     quantize_multiplier,
     quantize_multipliers,
-    rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
     wrap_int32,
 )
 from .integer_product import IntegerProduct
 from .inverse_square_root import inverse_square_root
 from .lookup_table import LookupTable
-from .lstm import LstmGate, LstmParameters, LstmQuantization
+from .lstm import Array, LstmGate, LstmParameters, LstmQuantization
 from .requantize import Requantize
+from .rounding import requantize_rows
+from .small_arrays import QuantizedMultiplier, RoundingShift, saturate_int16
 
 Int8s = NDArray[np.int8]
 Int16s = NDArray[np.int16]
@@ -65,6 +67,7 @@ class LstmInt8:
             q.input_zero_point,
             0 if is_normalized else parameters.biases.astype(np.int64),
             2**15,
+            None,
         )
         self.recurrent_product = IntegerProduct(
             np.concatenate([gate.recurrent_weights for gate in gates]), 128
@@ -75,13 +78,17 @@ class LstmInt8:
             q.output_zero_point,
             0,
             _FAR,
+            batch,
         )
-        self.input_shift = 30 + power
+        self.is_plain = not (self.has_peepholes or is_normalized)
+        self.keep, self.let_in = RoundingShift(15), RoundingShift(30 + power)
         self.sigmoid, self.tanh, self.cell_tanh = _sigmoid(), _tanh(_GATE_BITS), _tanh(15 + power)
         clip = min(f(parameters.cell_clip) / f(q.cell_scale), f(32767))
         self.clip = np.int16(clip)
 
-        self.hidden_multiplier = quantize_multiplier(float(f(2.0**-30 / q.hidden_scale)))
+        self.hidden_multiplier = QuantizedMultiplier(
+            *quantize_multiplier(float(f(2.0**-30 / q.hidden_scale)))
+        )
         self.hidden_zero_point = q.hidden_zero_point
         self.projection_product = None
         if parameters.projection is not None:
@@ -90,7 +97,8 @@ class LstmInt8:
             self.projection_product = IntegerProduct(parameters.projection, 128)
             bias = 0 if parameters.projection_bias is None else parameters.projection_bias.astype(np.int64)
             multiplier = f(parameters.projection_scale) * f(q.hidden_scale) / f(q.output_scale)
-            self.project = Requantize(
+            self.project = requantize_rows(
+                batch,
                 *quantize_multipliers([multiplier]),
                 q.output_zero_point,
                 -128,
@@ -108,11 +116,18 @@ class LstmInt8:
         zero_point: int,
         biases: Int64s | int,
         limit: int,
-    ) -> Requantize:
-        """From sums of products to the terms of the gates, saturated at `limit`."""
+        rows: int | None,
+    ) -> Callable[[Array, Array], object]:
+        """From sums of products to the terms of the gates, saturated at `limit`, for as many rows if that is known."""
         q, shifts = quantize_multipliers(np.repeat(multipliers, self.cells))
         corrected = biases - zero_point * product.sums
-        return Requantize(q, shifts, 0, -limit, limit - 1, np.int32, biases=corrected, reach=product.reach)
+        if rows is None:
+            return Requantize(
+                q, shifts, 0, -limit, limit - 1, np.int32, biases=corrected, reach=product.reach
+            )
+        return requantize_rows(
+            rows, q, shifts, 0, -limit, limit - 1, np.int32, biases=corrected, reach=product.reach
+        )
 
     def __call__(self, x: Int8s, output_state: Int8s, cell_state: Int16s, output: Int8s) -> None:
         """Run over all time steps of x [time, batch, inputs], into output [time, batch, outputs].
@@ -123,27 +138,29 @@ class LstmInt8:
         last = self.count - 2  # the output gate; behind it are the cells
         early = slice(0, last) if self.has_peepholes else slice(0, last + 1)
         shape = (batch, self.count, self.cells)
-        from_input = self.from_input(self.input_product(x.reshape(-1, inputs))).reshape(steps, *shape)
+        from_input = np.empty((steps, batch, self.count * self.cells), np.int32)
+        self.from_input(self.input_product(x.reshape(-1, inputs)), from_input.reshape(steps * batch, -1))
+        from_state = np.empty(from_input.shape[1:], np.int32)
         h, c = output_state, cell_state
         for t in range(steps):
-            gates = clip_to(
-                from_input[t] + self.from_state(self.recurrent_product(h)).reshape(shape), np.int16
-            )
+            self.from_state(self.recurrent_product(h), from_state)
+            gates = saturate_int16(from_input[t] + from_state).reshape(shape)
             opened = self.sigmoid(self._finish(gates, early, c))
             new = self.tanh(self._finish(gates, slice(last + 1, None), c))[:, 0]
             forget = opened[:, 0 if self.is_coupled else 1]
             let_in = np.int16(32767) - forget if self.is_coupled else opened[:, 0]
-            kept = _multiply_and_shift(forget, c, 15)
-            c = clip_to(kept.astype(np.int32) + _multiply_and_shift(let_in, new, self.input_shift), np.int16)
+            c = saturate_int16(self.keep(forget, c) + self.let_in(let_in, new))
             if self.clip > 0:
                 c = np.maximum(np.minimum(c, self.clip), -self.clip)
             if self.has_peepholes:
                 opened = self.sigmoid(self._finish(gates, slice(last, last + 1), c))
-            products = opened[:, -1].astype(np.int64) * self.cell_tanh(c)
-            hidden = multiply_by_quantized_multiplier(products, *self.hidden_multiplier)
-            h = clip_to(hidden + self.hidden_zero_point, np.int8)
+            hidden = self.hidden_multiplier(np.multiply(opened[:, -1], self.cell_tanh(c), dtype=np.int64))
+            hidden += self.hidden_zero_point
+            h = np.minimum(np.maximum(hidden, np.int64(-128)), np.int64(127))
             if self.projection_product is not None:
-                h = self.project(self.projection_product(h))
+                projected = np.empty(output_state.shape, np.int8)
+                self.project(self.projection_product(h), projected)
+                h = projected
                 if self.projection_clip > 0:
                     h = np.maximum(np.minimum(h, self.projection_clip), -self.projection_clip)
             output[t] = h
@@ -152,6 +169,8 @@ class LstmInt8:
     def _finish(self, gates: Int16s, which: slice, c: Int16s) -> Int16s:
         """The sums of some gates, with their peepholes and normalized."""
         sums = gates[:, which]
+        if self.is_plain:
+            return sums
         for i, (peephole, normalization) in enumerate(
             zip(self.peepholes[which], self.normalizations[which], strict=True)
         ):
@@ -225,11 +244,6 @@ def _divide(x: Int64s, by: int) -> Int64s:
     """C's division, which truncates."""
     quotients: Int64s = np.sign(x) * (np.abs(x) // by)
     return quotients
-
-
-def _multiply_and_shift(a: Int16s, b: Int16s, shift: int) -> Int16s:
-    """a · b / 2^shift, rounded, wrapping (`CwiseMul`)."""
-    return rounding_divide_by_pot(a.astype(np.int64) * b, shift).astype(np.int16)
 
 
 @cache

@@ -80,8 +80,10 @@ def _add_rest(total: Float32s, terms: Float32s, block: int) -> Float32s:
 
 def dot_products(rows: Float32s, columns: Float32s, total: Sum) -> Float32s:
     """rows · columns (float32 [r, k] · [k, n] → [r, n]), each product of k terms added up by `total`."""
-    products = np.empty((len(rows), columns.shape[1]), np.float32)
     step = max(1, _MOST_TERMS // max(1, columns.size))
+    if len(rows) <= step:
+        return total(np.multiply(rows.T[:, :, None], columns[:, None, :], order="C"))
+    products = np.empty((len(rows), columns.shape[1]), np.float32)
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
         terms = np.multiply(some.T[:, :, None], columns[:, None, :], order="C")

@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .fixed_point import quantize_multipliers, wrap_int32
+from .fixed_point import quantize_multiplier, quantize_multipliers, wrap_int32
 from .hybrid_product import HybridProducts
 from .integer_product import IntegerProduct
 from .recurrent_activations import Activation
-from .requantize import Requantize
+from .rounding import requantize_rows
+from .small_arrays import QuantizedMultiplier
 from .summation import Float32s, dot_products, sum_in_order, sum_lanes_in_order
 
 Array = NDArray[Any]
@@ -114,16 +115,16 @@ class SvdfInt8:
         weights_time: Array,
         bias: NDArray[np.int32] | None,
         rank: int,
+        batch: int,
         multipliers: tuple[float, float],
         input_zero_point: int,
         state_zero_point: int,
         output_zero_point: int,
     ) -> None:
-        self.product = IntegerProduct(weights_feature, 128)
-        self.weights_time, self.state_zero_point = weights_time.astype(np.int64), state_zero_point
-        self.units = len(weights_time) // rank
         limits = np.iinfo(weights_time.dtype)
-        self.to_state = Requantize(
+        self.product = IntegerProduct(weights_feature, 128)
+        self.to_state = requantize_rows(
+            batch,
             *quantize_multipliers([multipliers[0]]),
             0,
             int(limits.min),
@@ -132,26 +133,30 @@ class SvdfInt8:
             biases=-input_zero_point * self.product.sums,
             reach=self.product.reach,
         )
-        reach = np.abs(self.weights_time).reshape(self.units, -1).sum(axis=1) * (
-            int(limits.max) - int(limits.min)
-        )
-        self.to_output = Requantize(
-            *quantize_multipliers([multipliers[1]]),
-            output_zero_point,
-            -128,
-            127,
-            np.int8,
-            biases=np.zeros(1, np.int64) if bias is None else bias.astype(np.int64),
-            reach=reach,
-        )
+        self.features = np.empty((batch, len(weights_feature)), np.int32)
+        self.weights_time = weights_time.astype(np.int64)
+        self.shape = (
+            batch,
+            len(weights_time) // rank,
+            rank * weights_time.shape[1],
+        )  # of all that a unit adds up
+        # the state's zero point, times all weights
+        self.bias = -state_zero_point * self.weights_time.reshape(self.shape[1:]).sum(axis=1)
+        if bias is not None:
+            self.bias += bias
+        self.output_multiplier = QuantizedMultiplier(*quantize_multiplier(multipliers[1]))
+        self.state_zero_point, self.output_zero_point = np.int32(state_zero_point), output_zero_point
 
     def __call__(self, x: NDArray[np.int8], state: Array, output: NDArray[np.int8]) -> None:
         """Take in x, and compute the output."""
-        features = self.to_state(self.product(x)) + np.int32(self.state_zero_point)  # may wrap
-        memory = _remember(state, features.astype(state.dtype), self.weights_time.shape)
-        products = (memory - np.int64(self.state_zero_point)) * self.weights_time
-        sums = wrap_int32(products.reshape(len(x), self.units, -1).sum(axis=2))
-        self.to_output(sums, output)
+        self.to_state(self.product(x), self.features)
+        self.features += self.state_zero_point  # wraps when the state takes it
+        memory = _remember(state, self.features.astype(state.dtype), self.weights_time.shape)
+        products = np.multiply(memory, self.weights_time, dtype=np.int64)
+        acc = wrap_int32(products.reshape(self.shape).sum(axis=2) + self.bias)
+        y = self.output_multiplier(acc)
+        y += self.output_zero_point
+        output[...] = np.minimum(np.maximum(y, np.int64(-128)), np.int64(127))
 
 
 def _remember(state: Array, features: Array, shape: tuple[int, ...]) -> Array:

@@ -351,4 +351,4 @@ def _tflm(layer: _Layer) -> _Make:
     )
     quantization = layer.quantization()
     dtype = layer.x.dtype.type
-    return lambda parameters: ReferenceLstmInteger(parameters, quantization, dtype, has_tanh)
+    return lambda parameters: ReferenceLstmInteger(parameters, quantization, dtype, layer.batch, has_tanh)

@@ -164,12 +164,16 @@ def _integer_build(
             float(number(state.scale) * number(weights_time.scale) / number(output.scale)),
         )
     state_zero_point = 0 if is_litert and state.type is TensorType.INT16 else state.zero_point
-    rank, zero_points = node.options["rank"], (x.zero_point, state_zero_point, output.zero_point)
+    rank, batch, zero_points = (
+        node.options["rank"],
+        x.shape[0],
+        (x.zero_point, state_zero_point, output.zero_point),
+    )
 
     def build(arrays: Sequence[Array | None]) -> Kernel:
         feature, time, bias = arrays
         assert feature is not None
         assert time is not None
-        return SvdfInt8(feature, time, bias, rank, multipliers, *zero_points)
+        return SvdfInt8(feature, time, bias, rank, batch, multipliers, *zero_points)
 
     return build
