@@ -12,10 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from microinterp import Interpreter, MicrointerpError, load
-from microinterp.memory.arena import ArenaReport, estimate_arena, find_target
+from microinterp.memory.arena import ArenaReport, estimate_arena
 from microinterp.memory.best import BestPlan, search_best_plan
 from microinterp.model.ir import Model
 from microinterp.model.writer import write_model
+from microinterp.operator_support import native_support
+from microinterp.ops.registry import implemented_operators
 
 from .arena_map import draw_map
 from .console import progress_bar
@@ -26,7 +28,11 @@ _MOST_OPERATORS = 12
 
 @dataclass(frozen=True)
 class ArenaResult:
-    """The arena of one model on one target; `best` if a better plan was searched for."""
+    """The arena of one model on one target; `best` if a better plan was searched for.
+
+    `refusal` is why TFLM cannot run the model, as far as that is known. Then the report says what its allocations would
+    be, which is of use to nobody but a debugger.
+    """
 
     model: NamedModel
     report: ArenaReport
@@ -47,27 +53,47 @@ def size_arena(named: NamedModel, target: str, kernels: str | None, *, search: b
         MicrointerpError: the model is damaged, or there is no such target or library.
     """
     model = load(named.content)
-    kernels = kernels or ("cmsis-nn" if find_target(target).name.startswith("cortex") else "reference")
+    kernels = kernels or default_kernels(target)
     best = None
     if search:
         with progress_bar(f"searching a plan for {named.name}") as progress:
             best = search_best_plan(model, target, kernels, progress)
     report = best.after if best is not None else estimate_arena(model, target, kernels)
-    return ArenaResult(named, report, best, tflm_refusal(named))
+    return ArenaResult(named, report, best, tflm_refusal(model, named.content))
 
 
-def tflm_refusal(named: NamedModel) -> str | None:
-    """Why TFLM would not prepare the model, None if it would."""
+def default_kernels(target: str) -> str:
+    """CMSIS-NN on Cortex-M, the reference kernels elsewhere."""
+    return "cmsis-nn" if target.startswith("cortex-m") else "reference"
+
+
+def tflm_refusal(model: Model, content: bytes) -> str | None:
+    """Why TFLM's reference kernels would not prepare the model; None if they would, or nobody can tell.
+
+    An application may bring custom operators of its own, so those are no reason.
+    """
+    codes = {model.operator_code(o) for s in model.subgraphs for o in s.operators}
+    lacking = sorted(
+        code.name
+        for code in codes
+        if code.custom_code is None
+        and ((support := native_support(code.name)) is None or support.tflm_adder is None)
+    )
+    if lacking:
+        return f"it has no operator {', '.join(lacking)}"
+    if not {code.name for code in codes} <= implemented_operators():
+        return None
     try:
-        Interpreter(model_content=named.content, runtime="tflm").allocate_tensors()
+        Interpreter(model_content=content, runtime="tflm").allocate_tensors()
     except MicrointerpError as error:
         return str(error)
     return None
 
 
-def as_json(result: ArenaResult) -> dict[str, Any]:
-    """The result as `--json` prints it."""
+def as_json(result: ArenaResult, arena_size: int | None = None) -> dict[str, Any]:
+    """The result as `--json` prints it; `fits` is None without an arena's size, or if nobody can tell."""
     r = result.report
+    headroom = None if arena_size is None else r.headroom(arena_size)
     return {
         "model": result.model.name,
         "target": r.target,
@@ -88,17 +114,31 @@ def as_json(result: ArenaResult) -> dict[str, Any]:
         "unknown": list(r.unknown),
         "tflm_refusal": result.refusal,
         "saved": None if result.best is None else result.best.saved,
+        "headroom": headroom,
+        "fits": None if arena_size is None else fits(result, arena_size),
     }
 
 
 def show(result: ArenaResult, console: Console) -> None:
     """Print one result for people: the answer first."""
     r = result.report
+    plan = "" if result.best is None or result.best.saved == 0 else ", best plan"
+    where = f"({r.target}, {r.kernels}{plan})"
+    if result.refusal is not None:
+        console.print(
+            f"[bold]tensor_arena: none will do, TFLite Micro cannot run this model[/] {where}", soft_wrap=True
+        )
+        console.print(escape(result.refusal), soft_wrap=True)
+        console.print(
+            f"\nIf it ran, it would need {r.min_arena} bytes: head {r.head}, tail {r.tail}. "
+            "`microinterp inspect MODEL` shows what the model is made of.",
+            soft_wrap=True,
+        )
+        return
     at_least = "" if r.exact else "at least "
-    console.print(
-        f"[bold]tensor_arena: {at_least}{r.min_arena} bytes[/] ({r.target}, {r.kernels})", soft_wrap=True
-    )
-    _show_doubts(result, console)
+    console.print(f"[bold]tensor_arena: {at_least}{r.min_arena} bytes[/] {where}", soft_wrap=True)
+    for line in r.unknown:
+        console.print(f"[yellow]unknown:[/] {escape(line)}; its bytes are not counted", soft_wrap=True)
     console.print(f"\n{escape(result.model.name)}, TFLM {r.tflm_commit[:40]}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right")
@@ -124,13 +164,6 @@ def show(result: ArenaResult, console: Console) -> None:
         for b in p.buffers:
             console.print(f"  {b.size:>8}  {b.kind} {b.index} {escape(b.name)}", soft_wrap=True)
     draw_map(r.plan, r.head, console)
-
-
-def _show_doubts(result: ArenaResult, console: Console) -> None:
-    for line in result.report.unknown:
-        console.print(f"[yellow]unknown:[/] {escape(line)}; its bytes are not counted", soft_wrap=True)
-    if result.refusal is not None:
-        console.print(f"[yellow]TFLM does not run this model:[/] {escape(result.refusal)}", soft_wrap=True)
 
 
 def _show_best(best: BestPlan, console: Console) -> None:
@@ -182,34 +215,48 @@ def show_comparison(results: Sequence[ArenaResult], console: Console) -> None:
     for result in results:
         r = result.report
         mark = "" if r.exact else "≥ "
-        sizes = (f"{mark}{n}" for n in (r.min_arena, r.total, r.head, r.tail))
-        table.add_row(escape(result.model.name), r.target, r.kernels, *sizes)
+        sizes = [f"{mark}{n}" for n in (r.min_arena, r.total, r.head, r.tail)]
+        table.add_row(
+            escape(result.model.name), r.target, r.kernels, *(sizes if result.refusal is None else "–" * 4)
+        )
     console.print(table)
-    seen = set()
-    for result in results:
-        if result.model.name not in seen:
-            seen.add(result.model.name)
-            for line in (*result.report.unknown, *([result.refusal] if result.refusal else [])):
-                console.print(f"[yellow]{escape(result.model.name)}:[/] {escape(line)}", soft_wrap=True)
+    notes = {
+        f"[yellow]{escape(result.model.name)}:[/] {escape(note)}": None
+        for result in results
+        for note in (
+            result.report.unknown
+            if result.refusal is None
+            else [f"TFLite Micro cannot run it: {result.refusal}"]
+        )
+    }
+    for note in notes:
+        console.print(note, soft_wrap=True)
 
 
-def fits(result: ArenaResult, arena_size: int, console: Console | None) -> bool:
-    """Whether the model surely fits into an arena of that size; says so on the console."""
+def fits(result: ArenaResult, arena_size: int) -> bool | None:
+    """Whether the model surely fits into an arena of that size; None if nobody can tell."""
+    if result.refusal is not None or result.report.headroom(arena_size) < 0:
+        return False
+    return True if result.report.exact else None
+
+
+def show_verdict(result: ArenaResult, arena_size: int, console: Console) -> None:
+    """Print whether the model fits."""
     headroom = result.report.headroom(arena_size)
-    if console is not None:
-        where = f"{escape(result.model.name)} on {result.report.target}"
-        if headroom < 0:
-            console.print(
-                f"[bold red]does not fit:[/] {where} needs {-headroom} bytes more than {arena_size}"
-            )
-        elif not result.report.exact:
-            console.print(f"[bold red]cannot tell:[/] {where} needs more than could be counted")
-        else:
-            console.print(f"fits: {where} leaves {headroom} of {arena_size} bytes free")
-    return headroom >= 0 and result.report.exact
+    where = f"{escape(result.model.name)} on {result.report.target}"
+    verdict = fits(result, arena_size)
+    if result.refusal is not None:
+        text = f"[bold red]does not run:[/] {where}"
+    elif verdict is None:
+        text = f"[bold red]cannot tell:[/] {where} needs more than could be counted"
+    elif verdict:
+        text = f"fits: {where} leaves {headroom} of {arena_size} bytes free"
+    else:
+        text = f"[bold red]does not fit:[/] {where} needs {-headroom} bytes more than {arena_size}"
+    console.print(text, soft_wrap=True)
 
 
 def write_offline_plan(result: ArenaResult, path: Path) -> None:
     """Write the model with the plan embedded as `OfflineMemoryAllocation` metadata."""
-    model: Model = result.best.model if result.best is not None else load(result.model.content)
-    path.write_bytes(write_model(model))
+    assert result.best is not None, "there is no plan to write without a search"
+    path.write_bytes(write_model(result.best.model))

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from microinterp import load
-from microinterp.errors import MicrointerpError
+from microinterp.errors import ArenaError, MicrointerpError
 from microinterp.memory.targets import TARGETS
 from microinterp.runtimes import RUNTIMES, RuntimeName
 
@@ -96,10 +96,17 @@ def arena(
     json: JsonOption = False,
 ) -> None:
     """Say how large tensor_arena must be, to the byte."""
+    from microinterp.memory.arena import find_build
+
     from . import arena as sizing
     from .arena_svg import draw_svg
 
     targets = target or ["cortex-m4"]
+    for name in targets:
+        try:
+            find_build(name, kernels or sizing.default_kernels(name))
+        except ArenaError as error:
+            raise typer.BadParameter(str(error), param_hint="--target, --kernels") from error
     if plan not in ("greedy", "best"):
         raise typer.BadParameter(f"{plan!r} is neither greedy nor best", param_hint="--plan")
     if (svg or write_offline_plan) and len(models) * len(targets) != 1:
@@ -110,19 +117,26 @@ def arena(
     ]
     out = console()
     if json:
-        described = [sizing.as_json(result) for result in results]
+        described = [sizing.as_json(result, arena_size) for result in results]
         print_json(described[0] if len(described) == 1 else described)
     elif len(results) == 1:
         sizing.show(results[0], out)
     else:
         sizing.show_comparison(results, out)
+    written = []
     if svg is not None:
         svg.write_text(draw_svg(results[0].report, results[0].model.name), "utf-8")
+        written.append(svg)
     if write_offline_plan is not None:
         sizing.write_offline_plan(results[0], write_offline_plan)
+        written.append(write_offline_plan)
+    if written and not json:
+        out.print(f"wrote {' and '.join(map(str, written))}", soft_wrap=True, markup=False)
     if arena_size is not None:
-        verdicts = [sizing.fits(result, arena_size, None if json else out) for result in results]
-        if not all(verdicts):
+        if not json:
+            for result in results:
+                sizing.show_verdict(result, arena_size, out)
+        if not all(sizing.fits(result, arena_size) for result in results):
             raise typer.Exit(1)
 
 
@@ -213,7 +227,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has gone; say nothing more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None
-    except (MicrointerpError, InputError, CArrayError, OSError) as error:
+    except OSError as error:
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        raise SystemExit(1) from None
+    except (MicrointerpError, InputError, CArrayError) as error:
         print_error(str(error))
         raise SystemExit(1) from None
     except KeyboardInterrupt:

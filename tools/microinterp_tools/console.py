@@ -24,7 +24,8 @@ def console() -> Console:
 def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     """A progress bar on standard error, gone when done; the function it gives takes the fraction done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task(description, total=1.0)
         yield lambda done: progress.update(task, completed=done)
 
