@@ -46,6 +46,7 @@ class LstmInt8:
     difference only for peepholes with a projection.
     """
 
+    @np.errstate(all="ignore")  # absurd scales
     def __init__(
         self, parameters: LstmParameters, quantization: LstmQuantization, batch: int, time_major: bool
     ) -> None:
