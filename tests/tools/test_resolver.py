@@ -46,10 +46,10 @@ def test_the_code_of_the_examples(command: Command) -> None:
 using OpResolver = tflite::MicroMutableOpResolver<6>;
 
 inline TfLiteStatus RegisterOps(OpResolver& op_resolver) {
+  TF_LITE_ENSURE_STATUS(op_resolver.AddAveragePool2D());
   TF_LITE_ENSURE_STATUS(op_resolver.AddConv2D());
   TF_LITE_ENSURE_STATUS(op_resolver.AddDepthwiseConv2D());
   TF_LITE_ENSURE_STATUS(op_resolver.AddFullyConnected());
-  TF_LITE_ENSURE_STATUS(op_resolver.AddMaxPool2D());
   TF_LITE_ENSURE_STATUS(op_resolver.AddReshape());
   TF_LITE_ENSURE_STATUS(op_resolver.AddSoftmax());
   return kTfLiteOk;
