@@ -16,6 +16,7 @@ import pytest
 import microinterp
 from microinterp import Interpreter, StateError, micro
 from microinterp_tools.models import open_model
+from tests.microinterp.same_behaviour import Action, assert_same_behaviour
 from tests.oracles import available
 from tests.shared import model_paths, requires_shared
 
@@ -127,15 +128,6 @@ def assert_same_signatures(ours: type, native: type) -> None:
             assert given[: len(wanted)] == wanted, name
 
 
-NATIVE_ERRORS = """
-import json, sys, numpy as np
-sys.path.insert(0, sys.argv[1])
-from tests.microinterp.test_drop_in import ACTIONS, outcome
-from ai_edge_litert.interpreter import Interpreter
-print(json.dumps([outcome(Interpreter, action) for action in ACTIONS]))
-"""
-
-
 def sine(cls: Any, allocate: bool = True, **arguments: Any) -> Any:
     interpreter = cls(model_content=open_model("sine").content, **arguments)
     if allocate:
@@ -153,7 +145,7 @@ def held_view(cls: Any, call: Callable[[Any], Any]) -> Any:
 
 
 INT8 = np.zeros((1, 1), np.int8)
-ACTIONS: list[Callable[[Any], Any]] = [
+ACTIONS: list[Action] = [
     lambda cls: cls(),
     lambda cls: cls(model_path="a", model_content=b"b"),
     lambda cls: cls(model_content=b"not a model, but long enough to be read"),
@@ -197,29 +189,8 @@ ACTIONS: list[Callable[[Any], Any]] = [
 ]
 
 
-def outcome(cls: Any, action: Callable[[Any], Any]) -> str:
-    """What an action returns, or the builtin exception that callers would catch."""
-    try:
-        return f"returns {action(cls)!r}"
-    except Exception as error:
-        return next(
-            c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins" and c is not Exception
-        )
-
-
 def test_every_method_returns_and_raises_as_litert_does() -> None:
-    missing = available("tflite")
-    if missing is not None:
-        pytest.skip(missing)
-    import json
-
-    root = str(Path(__file__).parents[2])
-    process = subprocess.run(
-        [sys.executable, "-c", NATIVE_ERRORS, root], capture_output=True, text=True, check=True, timeout=120
-    )
-    native = json.loads(process.stdout.splitlines()[-1])
-    for number, (action, expected) in enumerate(zip(ACTIONS, native, strict=True)):
-        assert outcome(Interpreter, action) == expected, f"action {number}"
+    assert_same_behaviour("tflite", Interpreter, ACTIONS, "ai_edge_litert.interpreter", "Interpreter")
 
 
 def test_a_view_is_the_tensor_and_guards_it() -> None:

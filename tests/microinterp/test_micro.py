@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,10 @@ import pytest
 
 from microinterp import micro
 from microinterp_tools.models import open_model
+from tests.microinterp.same_behaviour import Action, assert_same_behaviour
 from tests.oracles import available
 from tests.shared import SHARED, model_paths, requires_shared
 
-NATIVE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from tests.microinterp.test_micro import ACTIONS, outcome
-from tflite_micro import runtime
-print(json.dumps([outcome(runtime, action) for action in ACTIONS]))
-"""
 PRINT = """
 import sys
 from tflite_micro import runtime
@@ -52,7 +44,7 @@ def preserving(module: Any) -> Any:
     return interpreter
 
 
-ACTIONS: list[Callable[[Any], Any]] = [
+ACTIONS: list[Action] = [
     lambda m: m.Interpreter.from_bytes(None),
     lambda m: m.Interpreter.from_file("/there/is/no/such/file"),
     lambda m: m.Interpreter.from_file(None),
@@ -81,27 +73,8 @@ ACTIONS: list[Callable[[Any], Any]] = [
 ]
 
 
-def outcome(module: Any, action: Callable[[Any], Any]) -> str:
-    """What an action returns, or the builtin exception that callers would catch."""
-    try:
-        return f"returns {action(module)!r}"
-    except Exception as error:
-        return next(
-            c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins" and c is not Exception
-        )
-
-
 def test_every_method_returns_and_raises_as_tflm_does() -> None:
-    missing = available("tflm")
-    if missing is not None:
-        pytest.skip(missing)
-    root = str(Path(__file__).parents[2])
-    process = subprocess.run(
-        [sys.executable, "-c", NATIVE, root], capture_output=True, text=True, check=True, timeout=120
-    )
-    native = json.loads(process.stdout.splitlines()[-1])
-    for number, (action, expected) in enumerate(zip(ACTIONS, native, strict=True)):
-        assert outcome(micro, action) == expected, f"action {number}"
+    assert_same_behaviour("tflm", micro, ACTIONS, "tflite_micro", "runtime")
 
 
 @requires_shared
