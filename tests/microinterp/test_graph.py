@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 
 from microinterp import Interpreter, InvokeError, PrepareError, load
 from microinterp.memory import estimate_arena
-from microinterp.model.ir import TensorType
+from microinterp.model.ir import Metadata, TensorType
+from microinterp.model.writer import write_model
 from microinterp_tools.models import EXAMPLES, open_model
-from tests.shared import model_paths, requires_shared
+from tests.shared import SHARED, model_paths, requires_shared
 from tests.single_op import TensorSpec, single_op_model
 
 # TFLM refuses their element types.
@@ -46,6 +48,31 @@ def assert_runs_in_tflm_s_plan(content: bytes) -> None:
 )
 def test_real_models_run_in_tflm_s_plan(path: Path) -> None:
     assert_runs_in_tflm_s_plan(path.read_bytes())
+
+
+@requires_shared
+@pytest.mark.parametrize("name", ["ties", "resource_variable", "fc_i8_wvar", "conv1d_i8"])
+def test_peculiar_models_run_in_tflm_s_plan(name: str) -> None:
+    """Buffers of equal size, a resource variable (its handle is not planned), weights as input."""
+    assert SHARED is not None
+    assert_runs_in_tflm_s_plan((SHARED / "arena" / "synth" / f"synth_{name}.tflite").read_bytes())
+
+
+def test_an_offline_plan_is_honoured() -> None:
+    """A plan of our own, that no planner would make, and the same results."""
+    model = load(open_model("digits").content)
+    tensors = model.subgraphs[0].tensors
+    offsets = [-1 if t.buffer else 2048 * i for i, t in enumerate(tensors)]
+    data = np.frombuffer(np.array([1, 1, len(tensors), *offsets], "<i4").tobytes(), np.uint8)
+    entry = Metadata("OfflineMemoryAllocation", len(model.buffers))
+    planned = write_model(replace(model, buffers=(*model.buffers, data), metadata=(entry,)))
+    assert_runs_in_tflm_s_plan(planned)
+    interpreter = Interpreter(model_content=planned, runtime="tflm")
+    image = np.arange(64, dtype=np.int8).reshape(1, 8, 8, 1)
+    expected = Interpreter(model_content=open_model("digits").content, runtime="tflm")(image)
+    np.testing.assert_array_equal(interpreter(image), expected)
+    plan = interpreter._graph.plans[0]
+    assert all(o == offsets[b.index] for b, o in zip(plan.buffers, plan.offsets, strict=True))
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
