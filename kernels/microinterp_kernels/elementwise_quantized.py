@@ -120,8 +120,8 @@ class AddPowerOfTwo:
         return away
 
 
-class MultiplyQuantized:
-    """MUL: the product of the numbers less their zero points, requantized."""
+class _Requantized:
+    """An operation on two numbers less their zero points, whose result is requantized."""
 
     def __init__(
         self,
@@ -136,6 +136,10 @@ class MultiplyQuantized:
         self.x_zero_point, self.y_zero_point = x_zero_point, y_zero_point
         self.output_zero_point, self.low, self.high = output_zero_point, low, high
         self.multiplier, self.shift = quantize_multiplier(multiplier)
+
+
+class MultiplyQuantized(_Requantized):
+    """MUL: the product of the numbers less their zero points, requantized."""
 
     def __call__(self, x: Array, y: Array, output: Array) -> None:
         """Compute `output`."""
@@ -158,27 +162,13 @@ class MultiplyInt16ToInt8:
         output[...] = np.minimum(np.maximum(result, self.low), self.high)
 
 
-class DivideQuantized:
+class DivideQuantized(_Requantized):
     """DIV: the number less its zero point times the reciprocal of the divisor less its own, requantized.
 
     The native kernels shift by 32 bits and more where the quotient is small, so that −31 / −128 becomes 127 when
     all scales are 1. TFLM divides by zero, too: the result has no meaning, but is always the same. All this is
     reproduced.
     """
-
-    def __init__(
-        self,
-        x_zero_point: int,
-        y_zero_point: int,
-        multiplier: float,
-        output_zero_point: int,
-        *,
-        low: int,
-        high: int,
-    ) -> None:
-        self.x_zero_point, self.y_zero_point = x_zero_point, y_zero_point
-        self.output_zero_point, self.low, self.high = output_zero_point, low, high
-        self.multiplier, self.shift = quantize_multiplier(multiplier)
 
     def __call__(self, x: Array, y: Array, output: Array) -> None:
         """Compute `output`."""

@@ -6,12 +6,10 @@ against the runtime. TFLite Micro has no such operators.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-_Float = TypeVar("_Float", np.float32, np.float64)
+from .libm import round_half_away
 
 _TWO_31 = np.float32(2**31)
 _ORDINARY = 2**20  # far more than the 255 that a product is for rows of normal numbers
@@ -33,7 +31,7 @@ def quantize_asymmetric(
         from_low, from_high = -128.0 - low / scale, 127.0 - high / scale
         low_is_closer = 128.0 + np.abs(low / scale) < 127.0 + np.abs(high / scale)
         exact = np.clip(np.where(low_is_closer, from_low, from_high), -128.0, 127.0)
-        zero_points = np.nan_to_num(_c_round(exact)).astype(np.int32)
+        zero_points = np.nan_to_num(round_half_away(exact)).astype(np.int32)
         scales = scale.astype(np.float32)
         inverse = np.where(scales == 0, np.float32(0), np.float32(1) / scales)
     zeros = low == high
@@ -73,13 +71,13 @@ def _quantize(
         body, rest = scaled[:, :whole], scaled[:, whole:]
         body += np.copysign(np.float32(0.5), body)
         if scaled.max(initial=0) < _ORDINARY and scaled.min(initial=0) > -_ORDINARY:
-            rest[...] = _c_round(rest)
+            rest[...] = round_half_away(rest)
             integers = scaled.astype(np.int32)  # rounds toward zero
             integers += offsets
             return _clip(integers, lowest)
         body = np.trunc(body)
         quantized = np.where(body >= _TWO_31, np.int32(2**31 - 1), _or_least(body).astype(np.int32)) + offsets
-        rest = _c_round(rest) + offsets.astype(np.float32)
+        rest = round_half_away(rest) + offsets.astype(np.float32)
         rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
         rest = np.clip(rest, lowest, 127).astype(np.int32)
     return _clip(np.concatenate([quantized, rest], axis=1), lowest)
@@ -94,10 +92,3 @@ def _or_least(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """x where it fits int32, else the least that does."""
     fitting: NDArray[np.float32] = np.where(np.abs(x) < _TWO_31, x, -_TWO_31)
     return fitting
-
-
-def _c_round(x: NDArray[_Float]) -> NDArray[_Float]:
-    """C's `round`: to the nearest integer, halves away from zero, in the type of `x`."""
-    whole = np.trunc(x)
-    rounded: NDArray[_Float] = whole + np.copysign(np.abs(x - whole) >= 0.5, x).astype(x.dtype)
-    return rounded

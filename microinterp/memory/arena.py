@@ -22,6 +22,7 @@ from .kernel_memory import (
     VariableBuffers,
     scale_count,
     tensor_bytes,
+    variable_key,
 )
 from .lifetimes import UNUSED, Lifetimes
 from .offline import offline_offsets
@@ -278,7 +279,7 @@ class _Replay:
         self._persistent("GreedyMemoryPlanner")
         self._persistent("RecordingMicroAllocator" if recording else "MicroAllocator")
         variables = {
-            (str(o.options["container"] or ""), str(o.options["shared_name"] or ""))
+            variable_key(o)
             for s in self.model.subgraphs
             for o in s.operators
             if self.model.operator_code(o).name == "VAR_HANDLE"

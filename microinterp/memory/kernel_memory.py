@@ -146,12 +146,21 @@ class MissingTensorError(Exception):
     """An operator lacks a tensor that its kernel reads: TFLM cannot prepare it."""
 
 
+VariableKey = tuple[str, str]
+"""Container and shared name of a resource variable."""
+
+
+def variable_key(operator: Operator) -> VariableKey:
+    """Which resource variable a VAR_HANDLE is for."""
+    return str(operator.options["container"] or ""), str(operator.options["shared_name"] or "")
+
+
 class VariableBuffers:
     """Which resource variables have a buffer, and which tensors hold a handle by now."""
 
     def __init__(self) -> None:
-        self.handles: dict[tuple[int, int], tuple[str, str]] = {}
-        self.allocated: set[tuple[str, str]] = set()
+        self.handles: dict[tuple[int, int], VariableKey] = {}
+        self.allocated: set[VariableKey] = set()
 
 
 Action = Callable[[KernelContext], None]

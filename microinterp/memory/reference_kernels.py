@@ -17,6 +17,7 @@ from .kernel_memory import (
     scale_count,
     temps,
     tensor_bytes,
+    variable_key,
 )
 
 _INT8_OR_16 = (TensorType.INT8, TensorType.INT16)
@@ -244,8 +245,7 @@ def unidirectional_sequence_lstm(k: KernelContext) -> None:
 
 def var_handle(k: KernelContext) -> None:
     """`VarHandlePrepare`: from here on the output tensor holds the handle, and needs no place in the plan."""
-    key = (str(k.options["container"] or ""), str(k.options["shared_name"] or ""))
-    k.variables.handles[k.subgraph, k.operator.outputs[0]] = key
+    k.variables.handles[k.subgraph, k.operator.outputs[0]] = variable_key(k.operator)
 
 
 def assign_variable(k: KernelContext) -> None:

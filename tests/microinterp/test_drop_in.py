@@ -20,22 +20,16 @@ from tests.microinterp.same_behaviour import Action, assert_same_behaviour
 from tests.oracles import available
 from tests.shared import model_paths, requires_shared
 
+ROOT = Path(__file__).parents[2]
 NATIVE_DETAILS = """
 import pickle, sys
+sys.path.insert(0, sys.argv[2])
+from tests.microinterp.test_drop_in import details
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 i = Interpreter(model_path=sys.argv[1], experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
-def details():
-    return {
-        "inputs": i.get_input_details(),
-        "outputs": i.get_output_details(),
-        "tensors": [i.get_tensor_details(s) for s in range(i.num_subgraphs())],
-        "operators": i._get_ops_details(),
-        "signatures": i.get_signature_list(),
-        "full_signatures": i._get_full_signature_list(),
-    }
-before = details()
+before = details(i)
 i.allocate_tensors()
-sys.stdout.buffer.write(pickle.dumps((before, details())))
+sys.stdout.buffer.write(pickle.dumps((before, details(i))))
 """
 # LiteRT refuses or crashes on these: there is nothing to compare with.
 NOT_IN_LITERT = (
@@ -85,7 +79,10 @@ def test_details_are_litert_s(path: Path) -> None:
     if missing is not None:
         pytest.skip(missing)
     process = subprocess.run(
-        [sys.executable, "-c", NATIVE_DETAILS, str(path)], capture_output=True, check=True, timeout=120
+        [sys.executable, "-c", NATIVE_DETAILS, str(path), str(ROOT)],
+        capture_output=True,
+        check=True,
+        timeout=120,
     )
     before, after = pickle.loads(process.stdout)
     ours = Interpreter(model_path=path)

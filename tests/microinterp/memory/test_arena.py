@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,9 @@ from microinterp.memory.arena import PlannedBuffer, estimate_arena
 from microinterp.memory.targets import TARGETS, TFLM_COMMIT
 from microinterp.memory.wheel import WHEEL_KERNELS, WHEEL_TARGET
 from microinterp.model.ir import TensorType
-from tests.oracles import available
 from tests.shared import SHARED, model_paths, requires_shared
 from tests.single_op import TensorSpec, single_op_model
+from tests.wheel_arena import ask_wheel
 
 GOLDEN = (
     ("x86_64", "x86-64", "reference"),
@@ -72,42 +69,18 @@ def test_equals_what_tflm_measured(
     assert [row[skip:] for row in plan] == [row[skip:] for row in figures["plan"]]
 
 
-SECTION_LINES = {
-    "TfLiteEvalTensor data": "TfLiteEvalTensorData",
-    "Persistent TfLiteTensor data": "PersistentTfLiteTensorData",
-    "Persistent TfLiteTensor quantization data": "PersistentTfLiteTensorQuantizationData",
-    "Persistent buffer data": "PersistentBufferData",
-    "TfLiteTensor variable buffer data": "TfLiteTensorVariableBufferData",
-    "NodeAndRegistration struct": "NodeAndRegistrationArray",
-}
-PRINT_ALLOCATIONS = """
-import sys
-from tflite_micro import runtime
-runtime.Interpreter.from_file(sys.argv[1], arena_size=32 << 20).print_allocations()
-"""
-
-
 @requires_shared
 @pytest.mark.parametrize("path", model_paths(), ids=lambda path: path.stem)
 def test_equals_what_the_wheel_prints(path: Path) -> None:
-    missing = available("tflm")
-    if missing is not None:
-        pytest.skip(missing)
-    native = subprocess.run(
-        [sys.executable, "-c", PRINT_ALLOCATIONS, str(path)], capture_output=True, text=True, check=False
-    )
-    total = re.search(r"Arena allocation total (\d+) bytes", native.stderr)
-    if total is None:
-        pytest.skip(f"TFLM does not prepare this model: {native.stderr.strip().splitlines()[-1]}")
+    native = ask_wheel(path.read_bytes())
+    if native is None:
+        pytest.skip("TFLM does not prepare this model")
     report = estimate_arena(load(path), WHEEL_TARGET, WHEEL_KERNELS)
-    assert report.recording_total == int(total[1])
-    lines = re.findall(r"'(.+?)' used (\d+) bytes.*?requested (\d+) bytes for (\d+)", native.stderr)
-    assert lines, native.stderr
-    for name, used, requested, count in lines:
-        section = report.sections[SECTION_LINES[name]]
-        assert (section.used, section.requested, section.count) == (int(used), int(requested), int(count)), (
-            name
-        )
+    assert report.recording_total == native.total
+    assert native.sections
+    for name, expected in native.sections.items():
+        section = report.sections[name]
+        assert (section.used, section.requested, section.count) == expected, name
 
 
 def test_the_end_of_the_arena_moves_the_total() -> None:
