@@ -31,7 +31,7 @@ from .memory.offline import offline_offsets
 from .memory.plan import ALIGNMENT, Buffer, Plan
 from .model.ir import NUMPY_TYPES, Array, Model, TensorType
 from .operator_support import native_support
-from .ops.node import Invocation, Node, Resources, RuntimeTensor
+from .ops.node import FloatMode, Invocation, Node, Resources, RuntimeTensor
 from .ops.registry import find_prepare
 from .runtimes import RUNTIMES, Runtime
 
@@ -71,6 +71,7 @@ class PreparedSubgraph:
                 intermediates=tuple(self.tensors[t] for t in operator.intermediates or ()),
                 options=operator.options,
                 runtime=graph.runtime,
+                float_mode=graph.float_mode,
                 resources=graph.resources,
                 subgraph=graph.subgraph,
             )
@@ -206,15 +207,24 @@ class Graph:
         model: the model.
         runtime: whose results to reproduce.
         preserve_all_tensors: give each tensor its own memory instead of a place in the arena.
+        float_mode: whether sums of float32 products keep the runtime's order.
 
     Raises:
         ModelFormatError: a tensor has an element type that we do not know, or quantization that the runtime
         refuses.
     """
 
-    def __init__(self, model: Model, runtime: Runtime, *, preserve_all_tensors: bool = False) -> None:
+    def __init__(
+        self,
+        model: Model,
+        runtime: Runtime,
+        *,
+        preserve_all_tensors: bool = False,
+        float_mode: FloatMode = "exact",
+    ) -> None:
         self.model = model
         self.runtime = runtime
+        self.float_mode: FloatMode = float_mode
         self.resources = Resources()
         self._preserve_all_tensors = preserve_all_tensors
         if runtime.checks_tensors:

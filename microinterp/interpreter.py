@@ -6,7 +6,7 @@ import enum
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from .errors import ModelFormatError, PrepareError, StateError, TensorError
 from .graph import Graph, PreparedSubgraph
 from .model.ir import Array, Model, SignatureDef, TensorType
 from .model.reader import read_model
-from .ops.node import RuntimeTensor
+from .ops.node import FloatMode, RuntimeTensor
 from .runtimes import RUNTIMES, RuntimeName
 
 # Element types that get_tensor and the detail dicts show as Python objects.
@@ -146,6 +146,9 @@ class Interpreter:
         runtime: whose results to give: `"tflite"` (LiteRT's `BUILTIN_REF`) or `"tflm"` (TFLite Micro's
         reference
             kernels).
+        float_mode: `"exact"` gives those results to the last bit; `"fast"` lets BLAS add the products of float32
+            CONV_2D and FULLY_CONNECTED in the order that is fastest, so that their last bits differ. See
+            docs/operators.md for how much. Integer operators are the same in both.
 
     Raises:
         ModelFormatError: the model is damaged.
@@ -168,6 +171,7 @@ class Interpreter:
         experimental_force_delegate_node_profiling: bool = False,
         *,
         runtime: RuntimeName = "tflite",
+        float_mode: FloatMode = "exact",
     ) -> None:
         if getattr(experimental_op_resolver_type, "name", None) not in OpResolverType.__members__:
             raise TensorError(f"Unrecognized passed in op resolver type: {experimental_op_resolver_type}")
@@ -182,10 +186,17 @@ class Interpreter:
             )
         if runtime not in RUNTIMES:
             raise TensorError(f"runtime {runtime!r} is unknown; choose one of: {', '.join(RUNTIMES)}")
+        if float_mode not in get_args(FloatMode):
+            raise TensorError(
+                f"float_mode {float_mode!r} is unknown; choose one of: {', '.join(get_args(FloatMode))}"
+            )
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         self._model = _load(model_path, model_content)
         self._graph = Graph(
-            self._model, RUNTIMES[runtime], preserve_all_tensors=experimental_preserve_all_tensors
+            self._model,
+            RUNTIMES[runtime],
+            preserve_all_tensors=experimental_preserve_all_tensors,
+            float_mode=float_mode,
         )
         self._graph.check_operators()
         self._signatures: dict[str, SignatureDef] = {

@@ -52,6 +52,30 @@ class FullyConnectedFloat32:
         output.reshape(acc.shape)[...] = clamp(acc, self._low, self._high)
 
 
+class FullyConnectedFloat32Fast:
+    """`FullyConnectedFloat32` with products added in the order of the BLAS: the last bits differ.
+
+    The bias is a column of weights more, for an input that is one.
+    """
+
+    def __init__(
+        self, rows: int, weights: Float32s, biases: Float32s | None, low: np.float32, high: np.float32
+    ) -> None:
+        k = weights.shape[1]
+        self._rows = np.ones((rows, k + (biases is not None)), np.float32)
+        self._inputs = self._rows[:, :k]
+        columns = [weights] if biases is None else [weights, biases[:, None]]
+        self._matrix = np.ascontiguousarray(np.concatenate(columns, axis=1).T)
+        self._low, self._high = low, high
+
+    def __call__(self, x: Float32s, output: Float32s) -> None:
+        """Compute `output` for `x`."""
+        self._inputs[...] = x.reshape(self._inputs.shape)
+        output = output.reshape(len(self._rows), -1)
+        self._rows.dot(self._matrix, output)
+        output.clip(self._low, self._high, out=output)
+
+
 def fully_connected_integer(
     x: Array,
     weights: Array,

@@ -115,7 +115,7 @@ def prepare_float(node: Node, to_filters: Callable[[Array], Array], outputs: int
         node,
         geometry,
         to_filters,
-        lambda filters, biases: ConvFloat(filters, biases, geometry, low, high),
+        lambda filters, biases: ConvFloat(filters, biases, geometry, low, high, in_order=node.adds_in_order),
         lambda image, filters, biases: conv_float(image, filters, biases, geometry, low, high),
     )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from microinterp_kernels.fixed_point import quantize_multipliers
 from microinterp_kernels.fully_connected import (
     FullyConnectedFloat32,
+    FullyConnectedFloat32Fast,
     FullyConnectedHybrid,
     FullyConnectedInteger,
     Requantizer,
@@ -176,7 +177,8 @@ def _bind(
 
 def _prepare_float(node: Node, rows: int) -> Invocation:
     low, high = activation_range_float(node.options["fused_activation_function"])
-    return _bind(node, rows, lambda weights, biases: FullyConnectedFloat32(rows, weights, biases, low, high))
+    kernel = FullyConnectedFloat32 if node.adds_in_order else FullyConnectedFloat32Fast
+    return _bind(node, rows, lambda weights, biases: kernel(rows, weights, biases, low, high))
 
 
 def _prepare_hybrid(node: Node, rows: int) -> Invocation:

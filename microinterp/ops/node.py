@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from ..errors import PrepareError
 from ..model.ir import NUMPY_TYPES, Array, OperatorCode, Quantization, Tensor, TensorType
 from ..runtimes import Runtime
+
+#: How sums of float32 products are made: in the native kernels' order, or in the order that is fastest.
+FloatMode = Literal["exact", "fast"]
 
 
 @dataclass(slots=True, eq=False)
@@ -156,6 +159,7 @@ class Node:
     intermediates: tuple[RuntimeTensor, ...]
     options: Mapping[str, Any]
     runtime: Runtime
+    float_mode: FloatMode
     resources: Resources
     subgraph: Callable[[int], SubgraphRunner]
 
@@ -163,6 +167,11 @@ class Node:
     def name(self) -> str:
         """`CONV_2D`, or the custom operator's name."""
         return self.code.name
+
+    @property
+    def adds_in_order(self) -> bool:
+        """Whether sums of float32 products must keep the native kernel's order."""
+        return self.float_mode == "exact"
 
     @property
     def version(self) -> int:
