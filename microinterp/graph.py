@@ -38,7 +38,7 @@ from .runtimes import RUNTIMES, Runtime
 Step = Callable[[], Any]
 
 # What NumPy and Python raise where an operator meets a nonsensical model that no rule of its own has refused.
-_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 _MOST_BYTES = 2**40  # NumPy fails with errors of many kinds beyond
 
@@ -107,7 +107,7 @@ class PreparedSubgraph:
             invocation = prepare(node)
         except MicrointerpError:
             raise
-        except _MISFITS as error:
+        except MISFITS as error:
             raise PrepareError(f"{node}: its tensors and options do not fit together: {error!r}") from error
         for tensor in invocation.dynamic:
             tensor.dynamic = True
@@ -150,20 +150,10 @@ class PreparedSubgraph:
         Raises:
             InvokeError: an operator refuses the values it was given.
         """
-        done = 0
-        try:
-            for step in self._steps:
-                step()
-                done += 1
-            for node in self.nodes[len(self._steps) :]:
-                self._run_late(node)
-                done += 1
-        except InvokeError as error:
-            raise InvokeError(f"{self.nodes[done]}: {error}") from None
-        except MicrointerpError:
-            raise
-        except _MISFITS as error:
-            raise InvokeError(f"{self.nodes[done]}: its values do not fit together: {error!r}") from error
+        run_steps(self._steps, self.nodes)
+        late = self.nodes[len(self._steps) :]
+        if late:
+            run_steps([partial(self._run_late, node) for node in late], late)
 
     def _run_late(self, node: Node) -> None:
         """Prepare and run an operator behind a dynamic tensor, now that its inputs have shapes."""
@@ -176,6 +166,25 @@ class PreparedSubgraph:
         _bind(invocation)()
         for tensor in node.outputs:
             tensor.dynamic = True
+
+
+def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:
+    """Run steps one after the other; errors name the node that a step belongs to.
+
+    Raises:
+        InvokeError: an operator refuses the values it was given.
+    """
+    done = 0
+    try:
+        for step in steps:
+            step()
+            done += 1
+    except InvokeError as error:
+        raise InvokeError(f"{nodes[done]}: {error}") from None
+    except MicrointerpError:
+        raise
+    except MISFITS as error:
+        raise InvokeError(f"{nodes[done]}: its values do not fit together: {error!r}") from error
 
 
 def _bind(invocation: Invocation) -> Step:
@@ -233,6 +242,18 @@ class Graph:
         #: The plan of each subgraph that has been allocated; under one plan for all, only subgraph 0 has it.
         self.plans: dict[int, Plan] = {}
 
+    def twin(self) -> Graph:
+        """Another graph of the same model, with the same shapes of inputs, allocated; state is not shared.
+
+        Raises: as `allocate`.
+        """
+        twin = Graph(self.model, self.runtime)
+        for subgraph, other in zip(self.subgraphs, twin.subgraphs, strict=True):
+            for tensor, same in zip(subgraph.inputs, other.inputs, strict=True):
+                same.shape = tensor.shape
+        twin.allocate()
+        return twin
+
     def subgraph(self, index: int) -> PreparedSubgraph:
         """The subgraph, allocated if it was not: what a control-flow operator calls at invoke."""
         if not 0 <= index < len(self.subgraphs):
@@ -284,7 +305,7 @@ class Graph:
         for subgraph in subgraphs:
             s = subgraph.index
             for tensor in subgraph.planned_tensors():
-                size = tensor.size * tensor.dtype.itemsize
+                size = tensor.nbytes
                 if size == 0 or (s, tensor.index) in handles:
                     continue
                 t = tensor.index
@@ -298,7 +319,7 @@ class Graph:
         self.plans[root] = plan
         if plan.size > _MOST_BYTES:
             raise ArenaError(f"the model's tensors need an arena of {plan.size} bytes")
-        arena = _aligned_zeros(plan.size)
+        arena = aligned_zeros(plan.size)
         for tensor, buffer, offset in zip(placed, plan.buffers, plan.offsets, strict=False):
             tensor.array = arena[offset : offset + buffer.size].view(tensor.dtype).reshape(tensor.shape)
 
@@ -366,7 +387,7 @@ class Graph:
         return None
 
 
-def _aligned_zeros(size: int) -> NDArray[np.uint8]:
+def aligned_zeros(size: int) -> NDArray[np.uint8]:
     """`size` zero bytes whose address is a multiple of the arena's alignment."""
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT

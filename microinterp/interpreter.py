@@ -296,6 +296,67 @@ class Interpreter:
         outputs = tuple(self.get_tensor(tensor.index) for tensor in subgraph.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
+    def run_batch(
+        self,
+        inputs: Any,
+        *,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        progress: bool | Callable[[int, int], object] = False,
+    ) -> Any:
+        """Run many samples; results are those of as many single invokes, to the bit.
+
+            scores = interpreter.run_batch(images)  # images: [1000, 96, 96, 3], scores: [1000, 2]
+
+        Operators are called once for a whole batch where they treat the samples each by itself, else once per
+        sample. A model that keeps state (variables, or state of its operators) sees the samples in their order, on
+        one worker, and its state goes on from the last invoke. Afterwards the tensors hold values of any sample.
+        Allocates as needed.
+
+        Args:
+            inputs: the samples: an array, or a tuple of arrays for several inputs, in the order of
+                `get_input_details`, or a dictionary of them by name. With an input of shape [1, 96, 96, 3], n samples
+                are an array [n, 96, 96, 3] or [n, 1, 96, 96, 3]: they lie one after the other along the first axis,
+                or have an axis of their own. A memory map (or anything with `shape`, `dtype` and slices) is read
+                batch by batch.
+            batch_size: how many samples run at once; default: a number whose tensors fit into the caches. Memory is
+                bounded by it.
+            workers: most threads to use; default: one per core. NumPy's BLAS should then have one thread
+                (`OPENBLAS_NUM_THREADS=1`).
+            progress: show a progress bar on standard error; or a function that is called with the numbers of samples
+                done and of all after each batch.
+
+        Returns:
+            The results for the output, or a tuple of them if the model has several: an array in the form that the
+            first input has, [n · first dimension, …] or [n, *shape]; a list of n arrays where their shapes differ.
+
+        Raises:
+            TensorError: the number, element type or shape of an array does not fit.
+            InvokeError: an operator refuses the values of a sample; the message says which.
+            StateError: arrays made by `tensor()` are still held.
+        """
+        from .batch import progress_bar, run_batch
+
+        self._ensure_safe()
+        self._allocate(0)
+        tensors = self._graph.subgraphs[0].inputs
+        if isinstance(inputs, Mapping):
+            names = [tensor.name for tensor in tensors]
+            if set(inputs) != set(names):
+                raise TensorError(
+                    f"the model's inputs are {', '.join(names)}; got {', '.join(map(str, inputs))}"
+                )
+            inputs = tuple(inputs[name] for name in names)
+        values = inputs if isinstance(inputs, tuple) else (inputs,)
+        if len(values) != len(tensors):
+            raise TensorError(f"the model has {len(tensors)} inputs, got samples for {len(values)}")
+        if progress is True:
+            with progress_bar("samples") as show:
+                outputs = run_batch(self._graph, values, batch_size, workers, show)
+        else:
+            outputs = run_batch(self._graph, values, batch_size, workers, progress or None)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
     def reset_all_variables(self) -> None:
         """Set variable tensors (the states of SVDF, LSTM and the like) back to zero.
 
@@ -318,7 +379,7 @@ class Interpreter:
         tensor = self._tensor(subgraph, index)
         array = np.asarray(value)
         if tensor.type is TensorType.STRING:
-            tensor.array = _as_strings(array)
+            tensor.store(array)
             return
         if array.dtype != tensor.dtype:
             raise TensorError(
@@ -333,7 +394,7 @@ class Interpreter:
             raise TensorError(
                 "Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first"
             )
-        tensor.array[...] = array
+        tensor.store(array)
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> Array:
         """A copy of a tensor's value.
@@ -532,13 +593,6 @@ def _as_input(value: ArrayLike, tensor: RuntimeTensor) -> NDArray[Any]:
     if tensor.dtype.kind != "f" and not np.array_equal(converted, array):
         raise TensorError(f"{tensor}: the values given do not fit its element type; quantize them first")
     return converted
-
-
-def _as_strings(array: NDArray[Any]) -> NDArray[Any]:
-    encoded = np.empty(array.shape, object)
-    for i, item in np.ndenumerate(array):
-        encoded[i] = item if isinstance(item, bytes) else str(item).encode()
-    return encoded
 
 
 def _type_name(dtype: np.dtype[Any]) -> str:

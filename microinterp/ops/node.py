@@ -90,6 +90,21 @@ class RuntimeTensor:
             n *= d
         return n
 
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
+    def store(self, values: Array) -> None:
+        """Copy values into the tensor's memory; strings, as bytes, replace those it had."""
+        if self.type is not TensorType.STRING:
+            assert self.array is not None, "it is allocated"
+            self.array[...] = values
+            return
+        self.array = np.empty(values.shape, object)
+        for i, item in np.ndenumerate(values):
+            self.array[i] = item if isinstance(item, bytes) else str(item).encode()
+
     def __str__(self) -> str:
         return f"tensor {self.index} {self.name!r} ({self.type.name}{list(self.shape)})"
 

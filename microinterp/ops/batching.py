@@ -1,0 +1,150 @@
+"""How each operator runs many samples at once: the rules of `Interpreter.run_batch`.
+
+Samples are stacked along the first axis: n tensors of shape [2, 5] become one of [2n, 5] (and n scalars one of
+[n]). In memory that is one sample after the other, whatever the shape. An operator that treats the slices of its
+first axis each by itself, bit for bit, is prepared once for all samples and called once. A rule says whether it
+does so in a given node; every other operator is called once per sample, which is never wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from .node import Node, RuntimeTensor
+
+
+class Batching(Enum):
+    """How to run one operator on many samples."""
+
+    #: One call, with the samples stacked along the first axis of all its tensors that are not constant.
+    STACKED = auto()
+    #: The elements stay as they are, in their order.
+    COPIED = auto()
+    #: One call per sample. What the operator keeps from one call to the next must be its own.
+    ONE_BY_ONE = auto()
+    #: All operators run for one sample before any runs for the next: what this one does depends on others' state.
+    IN_TURN = auto()
+
+
+Rule = Callable[[Node], Batching]
+
+
+def find_batching(node: Node) -> Batching:
+    """How to run a prepared operator on many samples; its tensors have their shapes for one."""
+    rule = _RULES.get(node.name)
+    return Batching.ONE_BY_ONE if rule is None else rule(node)
+
+
+def _data(node: Node) -> list[RuntimeTensor]:
+    """Inputs and outputs that differ from sample to sample."""
+    inputs = [t for t in node.inputs if t is not None and t.constant is None]
+    return [*inputs, *node.outputs]
+
+
+def _copied(node: Node) -> Batching:
+    """One input that is not constant; the others only say the shape."""
+    return (
+        Batching.COPIED if len(_data(node)) == 2 and node.input(0).constant is None else Batching.ONE_BY_ONE
+    )
+
+
+def _in_turn(node: Node) -> Batching:
+    return Batching.IN_TURN
+
+
+def _by_first_axis(node: Node) -> Batching:
+    """The first input and all outputs have a first axis, along which nothing is mixed; the others are constant."""
+    varying = _data(node)
+    has_axis = all(t.shape for t in varying)
+    is_alone = node.input(0).constant is None and len(varying) == 1 + len(node.outputs)
+    return Batching.STACKED if has_axis and is_alone else Batching.ONE_BY_ONE
+
+
+def _but_last_axis(node: Node) -> Batching:
+    """As before, but the last axis is one whole."""
+    return _by_first_axis(node) if len(node.input(0).shape) > 1 else Batching.ONE_BY_ONE
+
+
+def _per_tensor(node: Node) -> Batching:
+    """Element by element, but for scales along the first axis."""
+    if any(
+        t.scales.size > 1 and t.quantization and not t.quantization.quantized_dimension for t in _data(node)
+    ):
+        return Batching.ONE_BY_ONE
+    return _by_first_axis(node)
+
+
+def _fully_connected(node: Node) -> Batching:
+    """Each row by itself, if no row reaches beyond a sample."""
+    rows = node.output().size // max(1, node.output().shape[-1])
+    if rows * node.input(1).shape[-1] != node.input(0).size:
+        return Batching.ONE_BY_ONE
+    return _but_last_axis(node) if node.input(1).constant is not None else Batching.ONE_BY_ONE
+
+
+def _elementwise(node: Node) -> Batching:
+    """Inputs broadcast, but not along the first axis of the output; constants are there for every slice of it."""
+    shape = node.output().shape
+    if not shape:
+        return Batching.ONE_BY_ONE
+    for tensor in node.inputs:
+        if tensor is None:
+            continue
+        reaches_first = len(tensor.shape) == len(shape)
+        if tensor.constant is None:
+            fits = reaches_first and tensor.shape[0] == shape[0]
+        else:
+            fits = not reaches_first or tensor.shape[0] == 1
+        if not fits:
+            return Batching.ONE_BY_ONE
+    return Batching.STACKED
+
+
+def _along_option_axis(node: Node) -> Batching:
+    """Tensors of the rank of the output, none constant, joined along an axis that is not the first."""
+    is_first = node.options["axis"] in (0, -len(node.output().shape))
+    return _all_vary(node) if not is_first else Batching.ONE_BY_ONE
+
+
+def _unpack(node: Node) -> Batching:
+    is_first = node.options["axis"] in (0, -len(node.input(0).shape))
+    return _all_vary(node) if not is_first else Batching.ONE_BY_ONE
+
+
+def _all_vary(node: Node) -> Batching:
+    tensors = _data(node)
+    all_vary = len(tensors) == len(node.inputs) + len(node.outputs)
+    return Batching.STACKED if all_vary and all(t.shape for t in tensors) else Batching.ONE_BY_ONE
+
+
+def _axis_operand(data: int, axis: int) -> Rule:
+    """Input `data` is worked on along the constant axes that input `axis` holds, if the first is not among them."""
+
+    def rule(node: Node) -> Batching:
+        axes, rank = node.input(axis).constant, len(node.input(data).shape)
+        varying = [node.input(data), *node.outputs]
+        if axes is None or any(int(a) in (0, -rank) for a in axes.flat) or len(_data(node)) != len(varying):
+            return Batching.ONE_BY_ONE
+        return Batching.STACKED if all(t.shape for t in varying) else Batching.ONE_BY_ONE
+
+    return rule
+
+
+_RULES: dict[str, Rule] = {
+    **dict.fromkeys(("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"), _elementwise),
+    **dict.fromkeys(("CAST", "LOGISTIC", "SQRT", "TANH"), _by_first_axis),
+    **dict.fromkeys(("DEQUANTIZE", "QUANTIZE"), _per_tensor),
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _by_first_axis),
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _by_first_axis),
+    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _by_first_axis),
+    **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _axis_operand(0, 1)),
+    **dict.fromkeys(("CONCATENATION", "PACK"), _along_option_axis),
+    "FULLY_CONNECTED": _fully_connected,
+    "RESHAPE": _copied,
+    "SOFTMAX": _but_last_axis,
+    "SPLIT": _axis_operand(1, 0),
+    "SPLIT_V": _axis_operand(0, 2),
+    "UNPACK": _unpack,
+    **dict.fromkeys(("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"), _in_turn),
+}
