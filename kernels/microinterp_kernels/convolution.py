@@ -162,6 +162,10 @@ class MatrixConvolution:
         self._k = height * width * channels
         self._in_order = in_order
         self._transposed = in_order and down * across > per_group
+        # the image is the matrix
+        self._needs_no_copy = (
+            geometry.kernel == geometry.stride == (1, 1) and groups == 1 and not self._transposed
+        )
         matrices = filters.reshape(groups, per_group, self._k)
         if not self._transposed:
             matrices = matrices.transpose(0, 2, 1)
@@ -193,9 +197,12 @@ class MatrixConvolution:
         image = image.reshape(self._image_shape)
         for batch in range(self.shape[0]):
             for tile, windows in zip(self._tiles.tiles, self._windows, strict=True):
-                self._tiles.fill(tile, image[batch])
                 n = tile.counts[0] * tile.counts[1]
-                matrices = windows.reshape(groups, *((self._k, n) if self._transposed else (n, self._k)))
+                if self._needs_no_copy and image.dtype == self._filters.dtype:
+                    matrices = image[batch, :, tile.where[1]]
+                else:
+                    self._tiles.fill(tile, image[batch])
+                    matrices = windows.reshape(groups, *((self._k, n) if self._transposed else (n, self._k)))
                 acc = np.empty((n, groups, self.shape[3] // groups), self._filters.dtype)
                 if not self._in_order:
                     np.matmul(matrices, self._filters, out=acc.transpose(1, 0, 2))
