@@ -18,6 +18,7 @@ from .clamp import clamp
 from .fixed_point import Int64s
 from .hybrid_product import HybridProducts
 from .ordered_product import ordered_product
+from .rounding import RowFloors
 
 Array = NDArray[Any]
 Float32s = NDArray[np.float32]
@@ -25,6 +26,7 @@ Float32s = NDArray[np.float32]
 Requantizer = Callable[..., Callable[[Array, Array], Any]]
 
 _EXACT_IN_FLOAT32 = 2**24
+_FEW_PRODUCTS = 2**13
 
 
 class FullyConnectedFloat32:
@@ -99,7 +101,8 @@ class FullyConnectedInteger:
     """`fully_connected_integer` for weights and biases that are known.
 
     The input goes into the product as it is, in floating point but exact; its zero point and the bias become one
-    constant per output.
+    constant per output. Where there are so few products that float64 does not make them slower, they are scaled
+    already.
     """
 
     def __init__(
@@ -117,19 +120,29 @@ class FullyConnectedInteger:
         limits = np.iinfo(x_type)
         reach = np.abs(centered).sum(axis=1) * max(-int(limits.min), int(limits.max))
         constants = -x_zero_point * centered.sum(axis=1)
-        self._requantize = requantizer(
-            biases=constants if biases is None else constants + biases, reach=reach
-        )
-        dtype = np.float32 if reach.max(initial=0) <= _EXACT_IN_FLOAT32 else np.float64
-        self._columns: Array = centered.astype(dtype).T
-        self._rows: Array = np.empty((rows, k), dtype)
-        self._acc: Array = np.empty((rows, n), dtype)
+        step = requantizer(biases=constants if biases is None else constants + biases, reach=reach)
+        self._columns: Array
+        self._acc: Array
+        self._requantize: Callable[[Array, Array], Any]
+        if (
+            isinstance(step, RowFloors)
+            and rows * centered.size <= _FEW_PRODUCTS
+            and (matrix := step.fold(centered.T, reach)) is not None
+        ):
+            self._columns, self._acc, self._requantize = matrix, step.scaled, step.finish
+        else:
+            dtype = np.float32 if reach.max(initial=0) <= _EXACT_IN_FLOAT32 else np.float64
+            self._columns, self._acc = centered.astype(dtype).T, np.empty((rows, n), dtype)
+            self._requantize = step
+        self._rows: Array = np.ones((rows, len(self._columns)), self._columns.dtype)
+        self._inputs = self._rows[:, :k]
 
     def __call__(self, x: Array, output: Array) -> None:
         """Compute `output` for `x`."""
-        self._rows[...] = x.reshape(self._rows.shape)
-        self._rows.dot(self._columns, self._acc)
-        self._requantize(self._acc, output.reshape(self._acc.shape))
+        acc = self._acc
+        self._inputs[...] = x if x.shape == self._inputs.shape else x.reshape(self._inputs.shape)
+        self._rows.dot(self._columns, acc)
+        self._requantize(acc, output if output.shape == acc.shape else output.reshape(acc.shape))
 
 
 class FullyConnectedHybrid:

@@ -6,10 +6,14 @@ makes of its accumulators; both in as few NumPy calls as they take, on memory of
 A result that is rounded with halves away from zero is the integer part of scaled ± half. So is what gemmlowp makes
 with its two roundings: it rounds up from n + ½ − 2^-(right + 1) on, and it rounds down from the negative of that on,
 but for the very boundary, where a nudge upwards of half the spacing of all possible values decides.
+
+Mostly there is a shorter way: no accumulator comes close to a place where the output changes, so that rounding errors
+do not matter, nor which way a half is rounded. The output is then a floor, `RowFloors`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,6 +33,114 @@ _MOST = 2**15  # so many elements are worked on at a time, so that they stay in 
 _EXACT = 2.0**53
 # x plus this, even when rounded, only reaches an integer if x plus one half does
 _BELOW_HALF = 0.5 - 2.0**-54
+
+
+_ROUNDING = 2.0**-53  # what rounding to float64 changes a number by, at most and relatively
+# From 2^12 to 2^13 the integer part of a float64 ends where its sixth byte does. 256 more, and that byte is an int8,
+# too, even if negative. Rounding errors there are at most 2^-41.
+_BASE = 2.0**12 + 256
+_BYTE = 5 if sys.byteorder == "little" else 2
+
+
+class RowFloors:
+    """clamp(⌊acc · scale + offset⌋, low, high) in 8 bits; scales and offsets are one or one per channel.
+
+    It is not the conversion to integers that rounds down, but taking the byte that holds the integer: the offset is
+    `_BASE` higher than the formula says. `clearance` is how far acc · scale + offset stays from the integers where the
+    output changes, whatever the accumulator, one or one per channel; rounding errors must be smaller.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        scales: Float64s,
+        offsets: Float64s,
+        clearance: Float64s,
+        low: int,
+        high: int,
+        dtype: np.dtype[Any],
+    ) -> None:
+        # as large as the outputs, because NumPy takes longer to repeat them
+        self.scales, self.offsets = (
+            np.ascontiguousarray(np.broadcast_to(a, shape)) for a in (scales, offsets + _BASE)
+        )
+        self.clearance = clearance
+        # arrays, because NumPy takes longer to look at a number
+        self._low, self._high = np.array(low + _BASE), np.array(high + _BASE)
+        self.scaled = np.empty(shape)
+        self._bytes = self.scaled.view(dtype)[:, _BYTE::8]
+
+    def __call__(self, acc: Array, output: Array) -> None:
+        """Requantize accumulators [rows, channels] into `output` of the same shape."""
+        scaled = self.scaled
+        scaled[...] = acc  # converting first is faster than multiplying different types
+        np.multiply(scaled, self.scales, scaled)
+        np.add(scaled, self.offsets, scaled)
+        self.finish(scaled, output)
+
+    def finish(self, scaled: Float64s, output: Array) -> None:
+        """Clamp and round down; `scaled` is the attribute of that name, its values acc · scale + offset."""
+        np.maximum(scaled, self._low, out=scaled)
+        np.minimum(scaled, self._high, out=scaled)
+        output[...] = self._bytes
+
+    def fold(self, columns: Int64s, reach: NDArray[Any]) -> Float64s | None:
+        """The matrix whose product with rows that end with a one gives acc · scale + offset, if it is exact enough.
+
+        `columns` [k, channels] gives the accumulators, `reach` is what none of them exceeds in magnitude.
+        """
+        matrix: Float64s = np.concatenate([columns * self.scales[:1], self.offsets[:1]])
+        errors = 2 * _ROUNDING * (len(matrix) + 4) * (reach * self.scales[0] + np.abs(self.offsets[0]))
+        return matrix if (errors < self.clearance).all() else None
+
+
+def _floor_rows(
+    rows: int,
+    scales: Float64s,
+    thresholds: Float64s,
+    biases: Int64s,
+    reach: ArrayLike,
+    zero_point: int,
+    low: int,
+    high: int,
+    dtype: Any,
+) -> Step | None:
+    """`RowFloors` for outputs that become zero_point + 1 where (acc + bias) · scale reaches `thresholds`; or None.
+
+    The output goes up by one with each further 1 that is reached, in either direction. `thresholds` and `scales`
+    (exact) are one or one per channel.
+    """
+    if np.dtype(dtype).itemsize > 1 or not (scales > 0).all():
+        return None
+    steps = np.arange(low - zero_point, high - zero_point)[:, None] + thresholds
+    where = steps / scales
+    clearance = np.abs(where - np.rint(where)).min(axis=0, initial=0.5) * scales
+    offsets = biases * scales + (zero_point + 1 - thresholds)
+    largest = np.asarray(reach) * scales + 2 * np.abs(biases * scales)
+    if (clearance <= 4 * _ROUNDING * (largest + 2 * _BASE)).any():
+        return None
+    channels = np.broadcast(offsets, largest).size
+
+    def make(rows: int) -> RowFloors:
+        return RowFloors((rows, channels), scales, offsets, clearance, low, high, np.dtype(dtype))
+
+    return _in_blocks(make, rows, channels)
+
+
+def _in_blocks(make: Callable[[int], Step], rows: int, channels: int) -> Step:
+    """The step for that many rows, or those for several that share them."""
+    most = max(1, _MOST // channels)
+    if rows <= most:
+        return make(rows)
+    whole, rest = make(most), make(rows % most)
+
+    def call_blocks(acc: Array, output: Array) -> None:
+        last = rows // most * most
+        for start in range(0, last, most):
+            whole(acc[start : start + most], output[start : start + most])
+        rest(acc[last:], output[last:])
+
+    return call_blocks
 
 
 class _RowRounding:
@@ -72,23 +184,6 @@ class _RowRounding:
         output[...] = whole
 
 
-def _round_rows(rows: int, channels: int, *parameters: Any) -> Step:
-    """A `_RowRounding`, or several that share the rows."""
-    most = max(1, _MOST // channels)
-    if rows <= most:
-        return _RowRounding((rows, channels), *parameters)
-    whole = _RowRounding((most, channels), *parameters)
-    rest = _RowRounding((rows % most, channels), *parameters)
-
-    def round_blocks(acc: Array, output: Array) -> None:
-        last = rows // most * most
-        for start in range(0, last, most):
-            whole(acc[start : start + most], output[start : start + most])
-        rest(acc[last:], output[last:])
-
-    return round_blocks
-
-
 def requantize_rows(
     rows: int,
     multipliers: Int64s,
@@ -115,7 +210,16 @@ def requantize_rows(
         return general(biases=biases, reach=reach)
     scales = multipliers * 2.0 ** (left - 31 - right)
     halves = np.where(right > 0, 0.5 + 2.0 ** -(right + 1), 0.5)
-    return _round_rows(rows, largest.size, biases, scales, half_spacing, halves, zero_point, low, high)
+    if low >= zero_point:  # which leaves the rounding of positive numbers
+        step = _floor_rows(rows, scales, 1 - halves, biases, reach, zero_point, low, high, dtype)
+        if step is not None:
+            return step
+
+    def make(rows: int) -> _RowRounding:
+        shape = rows, largest.size
+        return _RowRounding(shape, biases, scales, half_spacing, halves, zero_point, low, high)
+
+    return _in_blocks(make, rows, largest.size)
 
 
 def requantize_in_double(
@@ -140,6 +244,7 @@ def requantize_rows_in_double(
     zero_point: int,
     low: int,
     high: int,
+    dtype: Any,
     *,
     wraps: bool,
     biases: Int64s | None = None,
@@ -155,8 +260,16 @@ def requantize_rows_in_double(
     with np.errstate(all="ignore"):
         is_exact = (total < (2.0**31 if wraps else _EXACT)) & (total * np.abs(scales) < 2.0**30)
     if is_exact.all():
+        step = _floor_rows(rows, scales, np.full(1, 0.5), biases, total, zero_point, low, high, dtype)
+        if step is not None:
+            return step
         nothing, halves = np.zeros(1), np.full(1, _BELOW_HALF)
-        return _round_rows(rows, is_exact.size, biases, scales, nothing, halves, zero_point, low, high)
+
+        def make(rows: int) -> _RowRounding:
+            shape = rows, is_exact.size
+            return _RowRounding(shape, biases, scales, nothing, halves, zero_point, low, high)
+
+        return _in_blocks(make, rows, is_exact.size)
 
     def define(acc: Array, output: Array) -> None:
         whole = acc.astype(np.int64) + biases

@@ -240,7 +240,11 @@ def _requantizer(node: Node, rows: int, int64_sums: bool) -> Requantizer:
     node.require(low <= high, f"{output} cannot represent the range of its activation")
     zero_point, scales = output.zero_point, _output_scales(node)
     if runtime.fully_connected_requantizes_in_double and weights.type is not TensorType.INT16:
-        return partial(requantize_rows_in_double, rows, scales, zero_point, low, high, wraps=not int64_sums)
+        return partial(
+            requantize_rows_in_double,
+            *(rows, scales, zero_point, low, high, output.dtype),
+            wraps=not int64_sums,
+        )
     if runtime.multiplies_scales_in_float32 and weights.scales.size == 1:
         with np.errstate(all="ignore"):
             product = np.float64(np.float32(x.scale) * np.float32(weights.scale))

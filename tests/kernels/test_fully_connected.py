@@ -36,7 +36,7 @@ def test_known_weights(data: st.DataObject, requantization: str) -> None:
     low, high = int(limits.min), int(limits.max)
     requantizers: dict[str, Requantizer] = {
         "fixed point": partial(requantize_rows, rows, multipliers, shifts, 3, low, high, dtype),
-        "double": partial(requantize_rows_in_double, rows, scales, 3, low, high, wraps=True),
+        "double": partial(requantize_rows_in_double, rows, scales, 3, low, high, dtype, wraps=True),
         "int64": partial(RequantizeInt64, multipliers, shifts, low, high, dtype, zero_point=3),
     }
     requantizer = requantizers[requantization]
@@ -56,3 +56,11 @@ def test_one_column_in_order(m: int, k: int, seed: int) -> None:
     a, b = rng.standard_normal((m, k), np.float32), rng.standard_normal((k, 1), np.float32)
     b[rng.random(b.shape) < 0.2] = -0.0
     assert ordered_product(a, b).tobytes() == add_products(a, b).tobytes()
+
+
+@pytest.mark.parametrize(("k", "scaled"), [(10, True), (2000, False)])
+def test_few_products_are_scaled_already(k: int, scaled: bool) -> None:
+    requantizer = partial(requantize_rows_in_double, 1, np.array([0.012345671]), 3, -128, 127, np.int8, wraps=True)
+    weights = np.ones((10, k), np.int8)
+    kernel = FullyConnectedInteger(1, weights, None, np.dtype(np.int8), 0, 0, requantizer)
+    assert (kernel._acc.dtype == np.float64) == scaled

@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from microinterp_kernels.fixed_point import quantize_multipliers
 from microinterp_kernels.requantize import Requantize, requantize
-from microinterp_kernels.rounding import requantize_in_double, requantize_rows, requantize_rows_in_double
+from microinterp_kernels.rounding import (
+    RowFloors,
+    requantize_in_double,
+    requantize_rows,
+    requantize_rows_in_double,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -78,10 +83,35 @@ def test_in_double(problem: tuple[Array, Array, int, int, int, int, type[Any]], 
     acc = accumulators(s, biases, low - zero_point, high - zero_point, reach)
     output = np.empty(acc.shape, dtype)
     step = requantize_rows_in_double(
-        len(acc), s, zero_point, low, high, wraps=wraps, biases=biases, reach=np.full(len(s), reach)
+        len(acc), s, zero_point, low, high, dtype, wraps=wraps, biases=biases, reach=np.full(len(s), reach)
     )
     step(acc, output)
     expected = requantize_in_double(acc.astype(np.int64) + biases, s, zero_point, low, high, wraps=wraps)
+    assert output.tolist() == expected.tolist()
+
+
+@given(problem=problems(), double=st.booleans())
+def test_products_that_are_scaled_already(
+    problem: tuple[Array, Array, int, int, int, int, type[Any]], double: bool
+) -> None:
+    s, biases, reach, zero_point, low, high, dtype = problem
+    s, biases, known = s[:1], biases[:1], {"biases": biases[:1], "reach": np.array([reach])}
+    acc = accumulators(s, biases, low - zero_point, high - zero_point, reach)
+    multipliers, shifts = quantize_multipliers(s)
+    if double:
+        step = requantize_rows_in_double(len(acc), s, zero_point, low, high, dtype, wraps=True, **known)
+        expected = requantize_in_double(acc.astype(np.int64) + biases, s, zero_point, low, high, wraps=True)
+    else:
+        step = requantize_rows(len(acc), multipliers, shifts, zero_point, low, high, dtype, **known)
+        expected = requantize(acc.astype(np.int64) + biases, multipliers, shifts, zero_point, low, high)
+    assume(isinstance(step, RowFloors))
+    assert isinstance(step, RowFloors)
+    matrix = step.fold(np.ones((1, 1), np.int64), np.array([reach]))
+    if matrix is None:
+        reject()
+    output = np.empty(acc.shape, dtype)
+    np.dot(np.hstack([acc, np.ones_like(acc)]), matrix, step.scaled)
+    step.finish(step.scaled, output)
     assert output.tolist() == expected.tolist()
 
 
@@ -105,11 +135,25 @@ def test_in_double_by_hand(acc: int, scale: float, expected: int) -> None:
 
 
 def test_realistic_layers_take_the_fast_way() -> None:
-    multipliers, shifts = quantize_multipliers([0.003, 0.0007])
-    reach = np.full(2, 300_000)
-    step = requantize_rows(1, multipliers, shifts, -3, -128, 127, np.int8, reach=reach)
-    assert not isinstance(step, Requantize)
+    s, known = np.array([0.0031415, 0.00070123]), {"reach": np.full(2, 300_000)}
+    multipliers, shifts = quantize_multipliers(s)
+    clamped_at_zero = requantize_rows(1, multipliers, shifts, -3, -3, 127, np.int8, **known)
+    in_double = requantize_rows_in_double(1, s, -3, -128, 127, np.int8, wraps=True, **known)
+    for step in (clamped_at_zero, in_double):
+        assert isinstance(step, RowFloors)
+        assert step.fold(np.ones((10, 2), np.int64), known["reach"]) is not None
+    assert not isinstance(
+        requantize_rows(1, multipliers, shifts, -3, -128, 127, np.int8, **known), Requantize
+    )
     assert isinstance(requantize_rows(1, multipliers, shifts, -3, -128, 127, np.int8), Requantize)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0**-7, 0.25 + 2.0**-50])
+def test_results_at_or_next_to_a_half_do_not_become_floors(scale: float) -> None:
+    step = requantize_rows_in_double(
+        1, np.array([scale]), 0, -128, 127, np.int8, wraps=True, reach=np.array([1000])
+    )
+    assert not isinstance(step, RowFloors)
 
 
 def test_more_rows_than_are_worked_on_at_a_time() -> None:
@@ -118,7 +162,9 @@ def test_more_rows_than_are_worked_on_at_a_time() -> None:
     acc = rng.integers(-100_000, 100_000, (rows, channels)).astype(np.float32)
     output = np.empty(acc.shape, np.int8)
     s = np.full(1, 0.001)
-    step = requantize_rows_in_double(rows, s, 3, -128, 127, wraps=True, reach=np.full(channels, 100_000))
+    step = requantize_rows_in_double(
+        rows, s, 3, -128, 127, np.int8, wraps=True, reach=np.full(channels, 100_000)
+    )
     step(acc, output)
     expected = requantize_in_double(acc.astype(np.int64), s, 3, -128, 127, wraps=True)
     assert output.tolist() == expected.tolist()
