@@ -20,7 +20,9 @@ from .convolution import Array, Geometry, convolve, prepare_convolution
 from .fixed_point import Int64s
 from .hybrid import quantize_asymmetric, quantize_symmetric
 
-_WIDTH = 1024  # biases are repeated to rows of about so many elements: NumPy's inner loops want long ones
+_MOST_BIASES = (
+    2**14
+)  # biases are repeated to rows of up to so many elements: NumPy's inner loops want long ones
 
 Float32s = NDArray[np.float32]
 #: What makes a `Requantize` or `RequantizeInt64`, given the keyword arguments `biases`, `reach` and `rows`.
@@ -69,24 +71,32 @@ class ConvFloat:
         self.low, self.high = low, high
         # A product of a finite filter with the zeros of the border changes no sum: none is ever −0.
         self._convolution = prepare_convolution(filters, geometry, np.float32, in_order=in_order)
-        self._biases = None if biases is None else np.tile(biases, max(1, _WIDTH // biases.size))
+        self._biases = None if biases is None else _repeat(biases, self._convolution.windows_per_tile)
 
     def __call__(self, image: Float32s, output: Float32s) -> None:
         """Compute `output` for `image`."""
         output = output.reshape(self._convolution.shape)
-        for where, acc in self._convolution(image):
-            if self._biases is not None:
-                _add_repeated(acc.reshape(-1), self._biases)
-            acc.clip(self.low, self.high, out=output[where])
+        with np.errstate(all="ignore"):
+            for where, acc in self._convolution(image):
+                if self._biases is not None:
+                    _add_repeated(acc.reshape(-1), self._biases)
+                acc.clip(self.low, self.high, out=output[where])
+
+
+def _repeat(biases: Float32s, windows: int) -> Float32s:
+    """`biases` for so many windows, unless they are too many."""
+    return np.tile(biases, max(1, min(windows, _MOST_BIASES // biases.size)))
 
 
 def _add_repeated(acc: Float32s, biases: Float32s) -> None:
     """Add `biases` over and over along `acc`."""
+    if acc.size <= biases.size:
+        acc += biases[: acc.size]
+        return
     whole = acc.size // biases.size * biases.size
-    with np.errstate(all="ignore"):
-        rows = acc[:whole].reshape(-1, biases.size)
-        rows += biases
-        acc[whole:] += biases[: acc.size - whole]
+    rows = acc[:whole].reshape(-1, biases.size)
+    rows += biases
+    acc[whole:] += biases[: acc.size - whole]
 
 
 def conv_integer(
@@ -159,19 +169,19 @@ class HybridScaling:
     scales_first: bool
     negates_lowest: bool = False
 
-    def quantize(self, images: Float32s) -> tuple[NDArray[np.int16], Float32s]:
-        """Each image, [batch, height, width, channels], as integers less their zero point, and its scale."""
+    def quantize(self, images: Float32s) -> tuple[Float32s, Float32s]:
+        """Each image, [batch, height, width, channels], as whole numbers less their zero point, and its scale."""
         rows = images.reshape(len(images), -1)
         if self.symmetric:
             quantized, scales = quantize_symmetric(rows)
-            return quantized.astype(np.int16).reshape(images.shape), scales
+            return quantized.reshape(images.shape), scales
         quantized, scales, zero_points = quantize_asymmetric(rows)
-        centered = quantized.astype(np.int16) - zero_points[:, None].astype(np.int16)
-        return centered.reshape(images.shape), scales
+        quantized -= zero_points[:, None]
+        return quantized.reshape(images.shape), scales
 
     def finish(self, acc: Array, image_scale: np.float32, biases: Float32s | None) -> Float32s:
-        """The outputs for integer sums over an image of that scale."""
-        outputs = acc.astype(np.float32)
+        """The outputs for integer sums over an image of that scale; may be in the memory of `acc`."""
+        outputs = acc.astype(np.float32, copy=False)
         with np.errstate(all="ignore"):
             if self.scales_first:
                 outputs *= self.scales * image_scale

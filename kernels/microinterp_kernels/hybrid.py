@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 
 from .libm import round_half_away
 
-_TWO_31 = np.float32(2**31)
-_ORDINARY = 2**20  # far more than the 255 that a product is for rows of normal numbers
+Float32s = NDArray[np.float32]
+
+_TWO_31, _HALF = np.float32(2**31), np.float32(0.5)
+_LOWEST, _HIGHEST = np.float32(-128), np.float32(127)
 _VECTOR = 8  # so many elements the native vector loop takes at once; the rest goes through C's round
 
 
 def quantize_asymmetric(
-    rows: NDArray[np.float32],
-) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int32]]:
-    """Each row of `rows` (float32 [n, size]) as int8 with its own scale and zero point.
+    rows: Float32s,
+) -> tuple[Float32s, Float32s, NDArray[np.int32]]:
+    """Each row of `rows` (float32 [n, size]) as whole numbers in −128…127 with its own scale and zero point.
 
-    Returns int8 [n, size], scales float32 [n] and zero points int32 [n]: row ≈ scale · (int8 − zero point).
-    A row of zeros has scale 1 and zero point 0. NaNs become arbitrary values.
+    Returns the numbers, float32 [n, size], scales float32 [n] and zero points int32 [n]: row ≈ scale · (number −
+    zero point). A row of zeros has scale 1 and zero point 0. NaNs become arbitrary values.
     """
     low = np.minimum(rows.min(axis=1, initial=np.inf), np.float32(0))
     high = np.maximum(rows.max(axis=1, initial=-np.inf), np.float32(0))
@@ -35,60 +37,56 @@ def quantize_asymmetric(
         scales = scale.astype(np.float32)
         inverse = np.where(scales == 0, np.float32(0), np.float32(1) / scales)
     zeros = low == high
-    scales[zeros], zero_points[zeros], inverse[zeros] = 1, 0, 0
+    scales[zeros], zero_points[zeros], inverse[zeros] = 1, 0, 1
     return _quantize(rows, inverse, zero_points), scales, zero_points
 
 
-def quantize_symmetric(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Each row of `rows` (float32 [n, size]) as int8 in −127…127 with its own scale.
+def quantize_symmetric(rows: Float32s) -> tuple[Float32s, Float32s]:
+    """Each row of `rows` (float32 [n, size]) as whole numbers in −127…127 with its own scale.
 
-    Returns int8 [n, size] and scales float32 [n]: row ≈ scale · int8. A row of zeros has scale 1. NaNs become
-    arbitrary values.
+    Returns the numbers, float32 [n, size], and scales float32 [n]: row ≈ scale · number. A row of zeros has scale 1.
+    NaNs become arbitrary values.
     """
-    reach = np.abs(rows).max(axis=1, initial=0)
+    reach = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
     zeros = reach == 0
     with np.errstate(all="ignore"):
         scales = reach / np.float32(127)
         inverse = np.float32(127) / reach
-    scales[zeros], inverse[zeros] = 1, 0
+    scales[zeros], inverse[zeros] = 1, 1
     return _quantize(rows, inverse, None), scales
 
 
-def _quantize(
-    rows: NDArray[np.float32], inverse: NDArray[np.float32], zero_points: NDArray[np.int32] | None
-) -> NDArray[np.int8]:
+def _quantize(rows: Float32s, inverse: Float32s, zero_points: NDArray[np.int32] | None) -> Float32s:
     """round(row · inverse) + zero point, clipped to int8 (symmetrically without zero points), as the native loops do.
 
     A row of denormal numbers has an infinite inverse, and products that do not fit int32. Of these the vector loop
     takes the ends of int32, and adds the zero point, wrapping; the loop for the rest makes them the least if it
     is symmetric, else 0 if they are no number and saturates otherwise.
     """
-    lowest = -127 if zero_points is None else -128
-    offsets = np.zeros((1, 1), np.int32) if zero_points is None else zero_points[:, None]
+    is_ordinary = bool(((inverse > 0) & (inverse < np.inf)).all())  # then no product is far beyond ±255
     with np.errstate(all="ignore"):
         scaled = rows * inverse[:, None]
         whole = rows.shape[1] // _VECTOR * _VECTOR
         body, rest = scaled[:, :whole], scaled[:, whole:]
-        body += np.copysign(np.float32(0.5), body)
-        if scaled.max(initial=0) < _ORDINARY and scaled.min(initial=0) > -_ORDINARY:
+        body += np.copysign(_HALF, body)
+        if is_ordinary:
             rest[...] = round_half_away(rest)
-            integers = scaled.astype(np.int32)  # rounds toward zero
-            integers += offsets
-            return _clip(integers, lowest)
+            np.trunc(body, out=body)
+            if zero_points is not None:  # else nothing is beyond −127…127
+                scaled += zero_points[:, None].astype(np.float32)
+                scaled.clip(_LOWEST, _HIGHEST, out=scaled)
+            return scaled
+        lowest = -127 if zero_points is None else -128
+        offsets = np.zeros((1, 1), np.int32) if zero_points is None else zero_points[:, None]
         body = np.trunc(body)
         quantized = np.where(body >= _TWO_31, np.int32(2**31 - 1), _or_least(body).astype(np.int32)) + offsets
         rest = round_half_away(rest) + offsets.astype(np.float32)
         rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
         rest = np.clip(rest, lowest, 127).astype(np.int32)
-    return _clip(np.concatenate([quantized, rest], axis=1), lowest)
+    return np.concatenate([quantized, rest], axis=1).clip(lowest, 127).astype(np.float32)
 
 
-def _clip(integers: NDArray[np.int32], lowest: int) -> NDArray[np.int8]:
-    clipped: NDArray[np.int8] = integers.clip(lowest, 127).astype(np.int8)
-    return clipped
-
-
-def _or_least(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _or_least(x: Float32s) -> Float32s:
     """x where it fits int32, else the least that does."""
-    fitting: NDArray[np.float32] = np.where(np.abs(x) < _TWO_31, x, -_TWO_31)
+    fitting: Float32s = np.where(np.abs(x) < _TWO_31, x, -_TWO_31)
     return fitting
