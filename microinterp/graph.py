@@ -247,7 +247,7 @@ class Graph:
 
         Raises: as `allocate`.
         """
-        twin = Graph(self.model, self.runtime)
+        twin = Graph(self.model, self.runtime, float_mode=self.float_mode)
         for subgraph, other in zip(self.subgraphs, twin.subgraphs, strict=True):
             for tensor, same in zip(subgraph.inputs, other.inputs, strict=True):
                 same.shape = tensor.shape

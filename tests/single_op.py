@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from microinterp import Interpreter
-from microinterp.errors import MicrointerpError
+from microinterp.errors import InvokeError, MicrointerpError
 from microinterp.model.ir import (
     NUMPY_TYPES,
     Model,
@@ -28,6 +29,9 @@ from microinterp.model.writer import write_model
 from tests.oracles import OracleRefused, RuntimeName, available, run_oracle
 
 Array = NDArray[Any]
+
+# one in so many of the models that are compared with an oracle are run in batches, too
+_BATCH_CHECKS = 3
 
 _BITS = {TensorType.INT4: 4, TensorType.UINT4: 4, TensorType.INT2: 2}
 
@@ -189,7 +193,33 @@ def check_against_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runti
         for j, (expected, actual) in enumerate(zip(native_outputs, our_outputs, strict=True)):
             where = f"{runtime} {describe(model)}, output {j} of invoke {i}"
             assert_same_bytes(actual, expected, where)
+    if zlib.crc32(model) % _BATCH_CHECKS == 0:
+        check_batches(model, invokes, runtime, ours)
     return True
+
+
+def check_batches(
+    model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeName, results: Sequence[Sequence[Array]]
+) -> None:
+    """Assert that `run_batch` gives for these invokes, and for the same upside down, what single invokes give."""
+    if not invokes[0]:
+        return
+    for arrays in invokes:
+        if [a.shape for a in arrays] != [a.shape for a in invokes[0]]:
+            return
+    samples = [*invokes, *([np.flip(array) for array in arrays] for arrays in invokes)]
+    try:
+        results = run_ours(model, samples, runtime)
+    except InvokeError:  # an operator refuses such values
+        samples = list(invokes)
+    interpreter = Interpreter(model_content=model, runtime=runtime)
+    stacked = tuple(np.stack(arrays) for arrays in zip(*samples, strict=True))
+    outputs = interpreter.run_batch(stacked, batch_size=len(samples), workers=1)
+    for j, output in enumerate(outputs if isinstance(outputs, tuple) else (outputs,)):
+        for i, single in enumerate(results):
+            where = f"{runtime} {describe(model)}, output {j} of sample {i} in a batch of {len(samples)}"
+            sample = output[i] if isinstance(output, list) else output[i, ...]
+            assert_same_bytes(sample, single[j], where)
 
 
 def assert_same_bytes(actual: Array, expected: Array, where: str) -> None:

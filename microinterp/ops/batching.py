@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
+import numpy as np
+
+from ..model.ir import TensorType
 from .node import Node, RuntimeTensor
 
 
@@ -76,11 +79,22 @@ def _per_tensor(node: Node) -> Batching:
 
 
 def _fully_connected(node: Node) -> Batching:
-    """Each row by itself, if no row reaches beyond a sample."""
+    """Each row by itself, if no row reaches beyond a sample, and nothing else depends on the sample as a whole."""
+    x, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     rows = node.output().size // max(1, node.output().shape[-1])
-    if rows * node.input(1).shape[-1] != node.input(0).size:
+    if weights.constant is None or rows * weights.shape[-1] != x.size:
         return Batching.ONE_BY_ONE
-    return _but_last_axis(node) if node.input(1).constant is not None else Batching.ONE_BY_ONE
+    is_hybrid = x.type is TensorType.FLOAT32 and weights.type is not TensorType.FLOAT32
+    if (
+        is_hybrid
+        and bias is not None
+        and bias.constant is not None
+        and ((bias.constant == 0) & np.signbit(bias.constant)).any()
+    ):
+        return (
+            Batching.ONE_BY_ONE
+        )  # a sample of nothing but zeros gives the bias, and −0 with it; zeros added give 0
+    return _by_first_axis(node)
 
 
 def _elementwise(node: Node) -> Batching:
