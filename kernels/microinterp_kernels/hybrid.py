@@ -14,6 +14,7 @@ from .libm import round_half_away
 Float32s = NDArray[np.float32]
 
 _TWO_31, _HALF = np.float32(2**31), np.float32(0.5)
+_SIGN = np.uint32(1 << 31)
 _LOWEST, _HIGHEST = np.float32(-128), np.float32(127)
 _VECTOR = 8  # so many elements the native vector loop takes at once; the rest goes through C's round
 
@@ -68,9 +69,10 @@ def _quantize(rows: Float32s, inverse: Float32s, zero_points: NDArray[np.int32] 
         scaled = rows * inverse[:, None]
         whole = rows.shape[1] // _VECTOR * _VECTOR
         body, rest = scaled[:, :whole], scaled[:, whole:]
-        body += np.copysign(_HALF, body)
+        body += _halves(body)
         if is_ordinary:
-            rest[...] = round_half_away(rest)
+            if rest.size:
+                rest[...] = round_half_away(rest)
             np.trunc(body, out=body)
             if zero_points is not None:  # else nothing is beyond −127…127
                 scaled += zero_points[:, None].astype(np.float32)
@@ -84,6 +86,13 @@ def _quantize(rows: Float32s, inverse: Float32s, zero_points: NDArray[np.int32] 
         rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
         rest = np.clip(rest, lowest, 127).astype(np.int32)
     return np.concatenate([quantized, rest], axis=1).clip(lowest, 127).astype(np.float32)
+
+
+def _halves(x: Float32s) -> Float32s:
+    """A half with the sign of x: `np.copysign`, several times faster."""
+    bits: NDArray[np.uint32] = x.view(np.uint32) & _SIGN
+    bits |= _HALF.view(np.uint32)
+    return bits.view(np.float32)
 
 
 def _or_least(x: Float32s) -> Float32s:
