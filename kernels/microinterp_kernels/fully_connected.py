@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .clamp import clamp
 from .fixed_point import Int64s
 from .hybrid_product import HybridProducts
 from .ordered_product import ordered_product
@@ -39,19 +38,25 @@ class FullyConnectedFloat32:
         self._shape = rows, k
         self._transposed = rows > n  # the product is fastest along the longer of both
         self._matrix = np.ascontiguousarray(weights if self._transposed else weights.T)
-        self._biases, self._low, self._high = biases, low, high
+        # an array of the same shape is added several times faster
+        self._biases = biases[None] if biases is not None and rows == 1 else biases
+        # arrays, because NumPy takes longer to look at a number
+        self._low, self._high = np.array(low), np.array(high)
 
+    @np.errstate(all="ignore")
     def __call__(self, x: Float32s, output: Float32s) -> None:
         """Compute `output` for `x`."""
         rows = x.reshape(self._shape)
+        acc = output.reshape(len(rows), -1)
         if self._transposed:
-            acc = ordered_product(self._matrix, np.ascontiguousarray(rows.T)).T
+            acc[...] = ordered_product(self._matrix, np.ascontiguousarray(rows.T)).T
         else:
-            acc = ordered_product(rows, self._matrix)
+            ordered_product(rows, self._matrix, acc)
         if self._biases is not None:
-            with np.errstate(all="ignore"):
-                acc += self._biases
-        output.reshape(acc.shape)[...] = clamp(acc, self._low, self._high)
+            np.add(acc, self._biases, acc)
+        # not `clamp`: a sum that starts with zero is never −0
+        np.maximum(acc, self._low, out=acc)
+        np.minimum(acc, self._high, out=acc)
 
 
 class FullyConnectedFloat32Fast:
@@ -68,14 +73,15 @@ class FullyConnectedFloat32Fast:
         self._inputs = self._rows[:, :k]
         columns = [weights] if biases is None else [weights, biases[:, None]]
         self._matrix = np.ascontiguousarray(np.concatenate(columns, axis=1).T)
-        self._low, self._high = low, high
+        self._low, self._high = np.array(low), np.array(high)
 
     def __call__(self, x: Float32s, output: Float32s) -> None:
         """Compute `output` for `x`."""
         self._inputs[...] = x.reshape(self._inputs.shape)
         output = output.reshape(len(self._rows), -1)
         self._rows.dot(self._matrix, output)
-        output.clip(self._low, self._high, out=output)
+        np.maximum(output, self._low, out=output)
+        np.minimum(output, self._high, out=output)
 
 
 def fully_connected_integer(
@@ -166,6 +172,7 @@ class FullyConnectedHybrid:
         self._biases = np.zeros(n, np.float32) if biases is None else biases
         self._activation = activation
 
+    @np.errstate(all="ignore")
     def __call__(self, x: Float32s, output: Float32s) -> None:
         """Compute `output` for `x`."""
         rows = x.reshape(-1, self._k)
