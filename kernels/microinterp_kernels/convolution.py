@@ -9,9 +9,11 @@ by tile, much faster; `prepare_convolution` chooses between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -21,7 +23,8 @@ from .ordered_product import einsum_keeps_order, ordered_product
 from .padding import Padding, Pair, Windows, fit_windows
 
 Array = NDArray[Any]
-Where = tuple[int, slice, slice]
+Where = tuple[slice, slice, slice]
+_T = TypeVar("_T")
 
 _TILE = 2**18  # elements that the temporaries of a tile have at most, roughly: about a megabyte
 
@@ -105,14 +108,14 @@ class Convolution(Protocol):
 
     #: What to reshape the output to: [batch, windows down, windows across, output channels].
     shape: tuple[int, int, int, int]
-    #: How many windows a tile has, but for the last ones in their row or column.
+    #: How many windows a tile has, but for the last ones.
     windows_per_tile: int
 
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """For each tile: the index of its windows in `shape`, and their sums.
 
-        The sums, [windows down, windows across, output channels], are C-contiguous, the caller's to change, and
-        valid until the next tile. The image may be of any element type whose values the sums' type can hold.
+        The sums, [images, windows down, windows across, output channels], are C-contiguous, and the caller's to
+        keep or change. The image may be of any element type whose values the sums' type can hold.
         """
 
 
@@ -138,8 +141,9 @@ def prepare_convolution(
 class MatrixConvolution:
     """A convolution as a matrix product: each window is a row of one matrix, each filter a column of the other.
 
-    The float32 product that keeps the order is fastest along the longer of both, so both matrices are transposed
-    where there are more windows than filters. The parameters are those of `prepare_convolution`.
+    The pixels that windows of one element meet are the rows as they are; other windows are copied, out of a padded
+    image, into rows. The float32 product that keeps the order is fastest along the longer of both matrices, so both
+    are transposed where there are more windows than filters. The parameters are those of `prepare_convolution`.
     """
 
     def __init__(
@@ -159,60 +163,108 @@ class MatrixConvolution:
         down, across = geometry.windows.counts
         self.shape = (geometry.image[0], down, across, groups * per_group)
         self._image_shape = geometry.image
-        self._k = height * width * channels
         self._in_order = in_order
         self._transposed = in_order and down * across > per_group
-        # the image is the matrix
-        self._needs_no_copy = (
-            geometry.kernel == geometry.stride == (1, 1) and groups == 1 and not self._transposed
-        )
-        matrices = filters.reshape(groups, per_group, self._k)
+        k = height * width * channels
+        matrices = filters.reshape(groups, per_group, k)
         if not self._transposed:
             matrices = matrices.transpose(0, 2, 1)
         self._filters = np.ascontiguousarray(matrices, dtype)
-        windows_per_tile = _TILE // (groups * max(self._k, per_group))
-        self._tiles = _Tiles(geometry, windows_per_tile, dtype, border, channels_first=self._transposed)
-        self.windows_per_tile = self._tiles.windows_per_tile
-        self._windows = [self._view_windows(tile, geometry, groups) for tile in self._tiles.tiles]
-
-    def _view_windows(self, tile: _Tile, geometry: Geometry, groups: int) -> Array:
-        """The windows of a padded tile: [groups, down, across, kernel height, width, channels per group]."""
-        row, column, channel = tile.padded.strides
-        channels = tile.padded.shape[2] // groups
-        strides = (
-            channels * channel,
-            geometry.stride[0] * row,
-            geometry.stride[1] * column,
-            geometry.dilation[0] * row,
-            geometry.dilation[1] * column,
-            channel,
+        tiling = _Tiling(geometry, _TILE // (groups * max(k, per_group)))
+        self.windows_per_tile = tiling.windows_per_tile
+        gather: Callable[[_Tile], Callable[[Array], Array]]
+        if geometry.kernel == (1, 1) and geometry.windows.padding == (0, 0):
+            gather = partial(_Pixels, geometry=geometry, groups=groups, dtype=dtype)
+        else:
+            padded = _PaddedImages(geometry, tiling, dtype, border, channels_first=self._transposed)
+            gather = partial(_Windows, padded=padded, groups=groups)
+        self._blocks: list[tuple[slice, list[tuple[_Tile, Callable[[Array], Array]]]]] = tiling.prepare(
+            gather
         )
-        shape = (groups, *tile.counts, *geometry.kernel, channels)
-        windows = as_strided(tile.padded, shape, strides, writeable=False)
-        return windows.transpose(0, 3, 4, 5, 1, 2) if self._transposed else windows
 
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """See `Convolution`."""
-        groups = len(self._filters)
         image = image.reshape(self._image_shape)
-        for batch in range(self.shape[0]):
-            for tile, windows in zip(self._tiles.tiles, self._windows, strict=True):
-                n = tile.counts[0] * tile.counts[1]
-                if self._needs_no_copy and image.dtype == self._filters.dtype:
-                    matrices = image[batch, :, tile.where[1]]
-                else:
-                    self._tiles.fill(tile, image[batch])
-                    matrices = windows.reshape(groups, *((self._k, n) if self._transposed else (n, self._k)))
-                acc = np.empty((n, groups, self.shape[3] // groups), self._filters.dtype)
-                if not self._in_order:
-                    np.matmul(matrices, self._filters, out=acc.transpose(1, 0, 2))
-                elif self._transposed:
-                    for group in range(groups):
-                        acc[:, group] = ordered_product(self._filters[group], matrices[group]).T
-                else:
-                    for group in range(groups):
-                        acc[:, group] = ordered_product(matrices[group], self._filters[group])
-                yield (batch, *tile.where), acc.reshape(*tile.counts, -1)
+        for images, tiles in self._blocks:
+            part = image[images]
+            for tile, gather in tiles:
+                yield (images, *tile.where), self._multiply(gather(part)).reshape(*tile.counts, -1)
+
+    def _multiply(self, rows: Array) -> Array:
+        """The sums [windows, groups, filters per group] for the rows of each group, [groups, windows, k]."""
+        groups, n, _ = rows.shape
+        acc = np.empty((n, self.shape[3]), self._filters.dtype)
+        if groups == 1 and not self._in_order:
+            np.dot(rows[0], self._filters[0], acc)
+            return acc
+        sums = acc.reshape(n, groups, -1).transpose(1, 0, 2)
+        if not self._in_order:
+            np.matmul(rows, self._filters, out=sums)
+        elif self._transposed:
+            for group in range(groups):
+                sums[group] = ordered_product(self._filters[group], rows[group].T).T
+        else:
+            for group in range(groups):
+                sums[group] = ordered_product(rows[group], self._filters[group])
+        return acc
+
+
+class _Pixels:
+    """A tile's windows of one element, as rows of a matrix for each group: [groups, windows, channels per group]."""
+
+    def __init__(self, tile: _Tile, geometry: Geometry, groups: int, dtype: type[np.floating[Any]]) -> None:
+        rows, columns = (
+            slice(windows.start * stride, (windows.stop - 1) * stride + 1, stride)
+            for windows, stride in zip(tile.where, geometry.stride, strict=True)
+        )
+        self._source = (slice(None), rows, columns)
+        self._shape = (math.prod(tile.counts), groups, geometry.image[3] // groups)
+        self._dtype = dtype
+
+    def __call__(self, images: Array) -> Array:
+        pixels = images[self._source].astype(self._dtype, copy=False)
+        return pixels.reshape(self._shape).transpose(1, 0, 2)
+
+
+class _Windows:
+    """A tile's windows as rows of a matrix for each group: [groups, windows, kernel · channels per group].
+
+    If the padded images have channels first, the matrices are transposed in memory.
+    """
+
+    def __init__(self, tile: _Tile, padded: _PaddedImages, groups: int) -> None:
+        geometry = padded.geometry
+        self._padded = padded.view(tile)
+        image, row, column, channel = self._padded.images.strides
+        channels = geometry.image[3] // groups
+        (height, width), dilation = geometry.kernel, geometry.dilation
+        shape = (groups, *tile.counts, height, width, channels)
+        strides = (
+            channels * channel,
+            image,
+            geometry.stride[0] * row,
+            geometry.stride[1] * column,
+            dilation[0] * row,
+            dilation[1] * column,
+            channel,
+        )
+        windows = as_strided(self._padded.images, shape, strides, writeable=False)
+        n, k = math.prod(tile.counts), height * width * channels
+        self._transposed = padded.channels_first
+        if self._transposed:
+            self._windows, self._shape = windows.transpose(0, 4, 5, 6, 1, 2, 3), (groups, k, n)
+            return
+        self._windows, self._shape = windows, (groups, n, k)
+        if groups == 1 and dilation[1] == 1:
+            # A row of a window lies in one piece. NumPy copies one large element faster than many small ones.
+            piece = np.dtype((np.void, width * channels * channel))
+            pieces = self._padded.images[0, 0, :width].reshape(-1).view(piece)
+            self._windows = as_strided(pieces, (*tile.counts, height), strides[1:5], writeable=False)
+
+    def __call__(self, images: Array) -> Array:
+        self._padded.fill(images)
+        rows = np.ascontiguousarray(self._windows).view(self._padded.images.dtype).reshape(self._shape)
+        return rows.transpose(0, 2, 1) if self._transposed else rows
 
 
 class TapConvolution:
@@ -234,126 +286,170 @@ class TapConvolution:
         groups, multiplier, height, width, _ = filters.shape
         channels = groups * multiplier
         self.shape = (geometry.image[0], *geometry.windows.counts, channels)
-        self._geometry = geometry
         self._one_by_one = in_order and not einsum_keeps_order()
-        self._tiles = _Tiles(geometry, _TILE // channels, dtype, border, repeats=multiplier)
-        self.windows_per_tile = self._tiles.windows_per_tile
+        tiling = _Tiling(geometry, _TILE // channels)
+        self.windows_per_tile = tiling.windows_per_tile
         taps = filters.reshape(channels, height, width).transpose(1, 2, 0)
-        longest = max((tile.counts[1] for tile in self._tiles.tiles), default=1)
         # contiguous along the channels, so that `einsum` has them in its inner loop, and the taps in order outside
-        self._filters = np.ascontiguousarray(np.tile(taps, longest), dtype)
-        self._shifted_rows = [self._shift_rows(tile) for tile in self._tiles.tiles]
-
-    def _shift_rows(self, tile: _Tile) -> Array:
-        """The padded rows, as each column of the kernel sees them: [rows, kernel width, across, channels]."""
-        row, column, channel = tile.padded.strides
-        return as_strided(
-            tile.padded,
-            (len(tile.padded), self._geometry.kernel[1], tile.counts[1], tile.padded.shape[2]),
-            (row, self._geometry.dilation[1] * column, self._geometry.stride[1] * column, channel),
-            writeable=False,
-        )
-
-    def _view_taps(self, rows: Array, down: int) -> Array:
-        """What each element of the kernel sees: [down, kernel height, kernel width, across · channels]."""
-        row, *others = rows.strides
-        strides = (self._geometry.stride[0] * row, self._geometry.dilation[0] * row, *others)
-        return as_strided(rows, (down, self._geometry.kernel[0], *rows.shape[1:]), strides, writeable=False)
+        self._filters = np.ascontiguousarray(np.tile(taps, tiling.columns), dtype)
+        padded = _PaddedImages(geometry, tiling, dtype, border, repeats=multiplier)
+        self._blocks = tiling.prepare(lambda tile: _Taps(tile, padded))
 
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """See `Convolution`."""
-        channels = self.shape[3]
-        for batch in range(self.shape[0]):
-            for tile, shifted_rows in zip(self._tiles.tiles, self._shifted_rows, strict=True):
-                self._tiles.fill(tile, image[batch])
-                down, across = tile.counts
-                # across and channels become one axis: in a view if the stride is one, else in a copy
-                rows = shifted_rows.reshape(*shifted_rows.shape[:2], across * channels)
-                taps, filters = self._view_taps(rows, down), self._filters[:, :, : across * channels]
-                acc = np.zeros((down, across * channels), filters.dtype)
-                with np.errstate(all="ignore"):
-                    if self._one_by_one:
-                        for y, x in np.ndindex(filters.shape[:2]):
-                            acc += taps[:, y, x] * filters[y, x]
-                    else:
-                        np.einsum("rhwc,hwc->rc", taps, filters, out=acc)
-                yield (batch, *tile.where), acc.reshape(down, across, channels)
+        for images, tiles in self._blocks:
+            part = image[images]
+            for tile, view_taps in tiles:
+                taps = view_taps(part)
+                filters = self._filters[:, :, : taps.shape[4]]
+                acc = np.empty((*taps.shape[:2], taps.shape[4]), filters.dtype)
+                if self._one_by_one:
+                    acc.fill(0)
+                    for y, x in np.ndindex(filters.shape[:2]):
+                        acc += taps[:, :, y, x] * filters[y, x]
+                else:
+                    np.einsum("brhwc,hwc->brc", taps, filters, out=acc)
+                yield (images, *tile.where), acc.reshape(*tile.counts, -1)
+
+
+class _Taps:
+    """What each element of the kernel sees of a tile: [images, down, kernel height, width, across · channels]."""
+
+    def __init__(self, tile: _Tile, padded: _PaddedImages) -> None:
+        geometry = padded.geometry
+        self._padded = padded.view(tile)
+        images = self._padded.images
+        (n, down, across), channels = tile.counts, images.shape[3]
+        image, row, column, channel = images.strides
+        # the rows as each column of the kernel sees them: [images, height, kernel width, across, channels]
+        shape = (n, images.shape[1], geometry.kernel[1], across, channels)
+        strides = (image, row, geometry.dilation[1] * column, geometry.stride[1] * column, channel)
+        self._shifted = as_strided(images, shape, strides, writeable=False)
+        # across and channels become one axis: in a view if the stride is one, else in a copy
+        self._rows = self._shifted.reshape(*shape[:3], across * channels)
+        self._is_copy = not np.may_share_memory(self._rows, images)
+        image, row, *others = self._rows.strides
+        self._taps = as_strided(
+            self._rows,
+            (n, down, geometry.kernel[0], geometry.kernel[1], across * channels),
+            (image, geometry.stride[0] * row, geometry.dilation[0] * row, *others),
+            writeable=False,
+        )
+
+    def __call__(self, images: Array) -> Array:
+        self._padded.fill(images)
+        if self._is_copy:
+            np.copyto(self._rows.reshape(self._shifted.shape), self._shifted)
+        return self._taps
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """A rectangle of windows: which, how many, and the part of the padded image that they cover."""
+    """Windows that are worked on together: which rows and columns of them, and [images, down, across] how many."""
 
     where: tuple[slice, slice]
-    counts: Pair
-    source: tuple[slice, slice]  # of the image
-    target: Array  # where the source goes to: [height, width, channels, repeats]
-    padded: Array  # [height, width, channels · repeats]
-    needs_border: bool
+    counts: tuple[int, int, int]
 
 
-class _Tiles:
-    """An image in a padded buffer, tile by tile.
+class _Tiling:
+    """All windows in tiles of about `most`: those of some images, of one image, or a rectangle of them."""
+
+    def __init__(self, geometry: Geometry, most: int) -> None:
+        self.counts = (geometry.image[0], *geometry.windows.counts)
+        batch, down, across = self.counts
+        #: How many rows and columns a tile has at most, and how many images.
+        self.rows = max(1, min(down, most // max(1, across)))
+        self.columns = max(1, min(across, most))
+        #: Whether an image has several tiles.
+        self.splits = self.rows < down or self.columns < across
+        self.images = 1 if self.splits else max(1, min(batch, most // (self.rows * self.columns)))
+        self.windows_per_tile = self.images * self.rows * self.columns
+
+    def prepare(self, prepare: Callable[[_Tile], _T]) -> list[tuple[slice, list[tuple[_Tile, _T]]]]:
+        """The tiles, with what is prepared for each: for each block of images a list, the same for all but the last."""
+        batch, down, across = self.counts
+        lists = {
+            images: [
+                (tile, prepare(tile))
+                for top in range(0, down, self.rows)
+                for left in range(0, across, self.columns)
+                for tile in [self._tile(images, top, left)]
+            ]
+            for images in {self.images, batch % self.images or self.images}
+        }
+        blocks = [slice(i, min(i + self.images, batch)) for i in range(0, batch, self.images)]
+        return [(block, lists[block.stop - block.start]) for block in blocks]
+
+    def _tile(self, images: int, top: int, left: int) -> _Tile:
+        _, down, across = self.counts
+        rows = slice(top, min(top + self.rows, down))
+        columns = slice(left, min(left + self.columns, across))
+        return _Tile((rows, columns), (images, rows.stop - top, columns.stop - left))
+
+
+class _PaddedImages:
+    """A buffer for the images of a tile with what is beyond them.
 
     Args:
         geometry: of all windows.
-        most: how many windows a tile has at most, roughly.
+        tiling: of the windows.
         dtype, border: the buffer's element type, and its value beyond the image.
-        channels_first: the order of axes in memory; the views are [height, width, channels] in any case.
+        channels_first: the order of axes in memory; the views are [images, height, width, channels] in any case.
         repeats: how often each channel is repeated.
     """
 
     def __init__(
         self,
         geometry: Geometry,
-        most: int,
+        tiling: _Tiling,
         dtype: type[np.floating[Any]],
         border: float,
         *,
         channels_first: bool = False,
         repeats: int = 1,
     ) -> None:
-        self._border = border
-        down, across = geometry.windows.counts
-        rows = max(1, min(down, most // max(1, across)))
-        columns = max(1, min(across, most))
-        height, width, channels = geometry.reach(0, rows), geometry.reach(1, columns), geometry.image[3]
+        self.geometry, self.border, self.channels_first = geometry, border, channels_first
+        #: Whether tiles have their borders at different places, so that each must write its own.
+        self.changes = tiling.splits
+        height, width = geometry.reach(0, tiling.rows), geometry.reach(1, tiling.columns)
+        channels = geometry.image[3]
         if channels_first:
-            buffer = np.full((channels, height, width), border, dtype).transpose(1, 2, 0)[..., None]
+            buffer = np.full((channels, tiling.images, height, width), border, dtype)
+            self.buffer = buffer.transpose(1, 2, 3, 0)[..., None]
         else:
-            buffer = np.full((height, width, channels, repeats), border, dtype)
-        self.windows_per_tile = rows * columns
-        self.tiles = [
-            _tile(
-                geometry, slice(top, min(top + rows, down)), slice(left, min(left + columns, across)), buffer
-            )
-            for top in range(0, down, rows)
-            for left in range(0, across, columns)
-        ]
+            self.buffer = np.full((tiling.images, height, width, channels, repeats), border, dtype)
 
-    def fill(self, tile: _Tile, image: Array) -> None:
-        """Put a tile's part of the image, [height, width, channels], into its place."""
-        if tile.needs_border and len(self.tiles) > 1:  # the border of a single tile stays
-            tile.padded[...] = self._border
-        tile.target[...] = image[tile.source][..., None]
+    def view(self, tile: _Tile) -> _PaddedTile:
+        """The part of the buffer that a tile takes."""
+        sources, targets, sizes = [], [], []
+        for axis, windows in enumerate(tile.where):
+            start = windows.start * self.geometry.stride[axis] - self.geometry.windows.padding[axis]
+            size = self.geometry.reach(axis, windows.stop - windows.start)
+            first, end = max(0, start), max(0, min(start + size, self.geometry.image[1 + axis]))
+            sources.append(slice(first, end))
+            targets.append(slice(first - start, first - start + max(0, end - first)))
+            sizes.append(size)
+        padded = self.buffer[: tile.counts[0], : sizes[0], : sizes[1]]
+        target = padded[:, targets[0], targets[1]]
+        return _PaddedTile(
+            source=(slice(None), *sources, slice(None), None),
+            target=target,
+            images=padded.reshape(*padded.shape[:3], -1),
+            border=self.border if self.changes and target.size < padded.size else None,
+        )
 
 
-def _tile(geometry: Geometry, rows: slice, columns: slice, buffer: Array) -> _Tile:
-    sources, targets, sizes = [], [], []
-    for axis, windows in enumerate((rows, columns)):
-        start = windows.start * geometry.stride[axis] - geometry.windows.padding[axis]
-        size = geometry.reach(axis, windows.stop - windows.start)
-        first, end = max(0, start), max(0, min(start + size, geometry.image[1 + axis]))
-        sources.append(slice(first, end))
-        targets.append(slice(first - start, first - start + max(0, end - first)))
-        sizes.append(size)
-    padded = buffer[: sizes[0], : sizes[1]]
-    target = padded[targets[0], targets[1]]
-    return _Tile(
-        where=(rows, columns),
-        counts=(rows.stop - rows.start, columns.stop - columns.start),
-        source=(sources[0], sources[1]),
-        target=target,
-        padded=padded.reshape(sizes[0], sizes[1], -1),
-        needs_border=target.size < padded.size,
-    )
+@dataclass(frozen=True, slots=True)
+class _PaddedTile:
+    """The padded part of some images that a tile covers."""
+
+    source: tuple[slice | None, ...]  # of the images, with an axis for repeats
+    target: Array  # where the source goes to: [images, height, width, channels, repeats]
+    images: Array  # [images, height, width, channels · repeats]
+    border: float | None  # what must be written around the target first
+
+    def fill(self, images: Array) -> None:
+        """Put the tile's part of the images, [images, height, width, channels], into its place."""
+        if self.border is not None:
+            self.images.fill(self.border)
+        np.copyto(self.target, images[self.source])
