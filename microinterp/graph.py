@@ -31,9 +31,9 @@ from .memory.offline import offline_offsets
 from .memory.plan import ALIGNMENT, Buffer, Plan
 from .model.ir import NUMPY_TYPES, Array, Model, TensorType
 from .operator_support import native_support
-from .ops.node import FloatMode, Invocation, Node, Resources, RuntimeTensor
+from .ops.node import Invocation, Node, Resources, RuntimeTensor
 from .ops.registry import find_prepare
-from .runtimes import RUNTIMES, Runtime
+from .runtimes import RUNTIMES, FloatMode, Runtime
 
 Step = Callable[[], Any]
 

@@ -6,7 +6,7 @@ import enum
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +15,8 @@ from .errors import ModelFormatError, PrepareError, StateError, TensorError
 from .graph import Graph, PreparedSubgraph
 from .model.ir import Array, Model, SignatureDef, TensorType
 from .model.reader import read_model
-from .ops.node import FloatMode, RuntimeTensor
-from .runtimes import RUNTIMES, RuntimeName
+from .ops.node import RuntimeTensor
+from .runtimes import FLOAT_MODES, RUNTIMES, FloatMode, RuntimeName
 
 # Element types that get_tensor and the detail dicts show as Python objects.
 _OBJECT_TYPES = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
@@ -186,9 +186,9 @@ class Interpreter:
             )
         if runtime not in RUNTIMES:
             raise TensorError(f"runtime {runtime!r} is unknown; choose one of: {', '.join(RUNTIMES)}")
-        if float_mode not in get_args(FloatMode):
+        if float_mode not in FLOAT_MODES:
             raise TensorError(
-                f"float_mode {float_mode!r} is unknown; choose one of: {', '.join(get_args(FloatMode))}"
+                f"float_mode {float_mode!r} is unknown; choose one of: {', '.join(FLOAT_MODES)}"
             )
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         self._model = _load(model_path, model_content)
@@ -335,21 +335,11 @@ class Interpreter:
             InvokeError: an operator refuses the values of a sample; the message says which.
             StateError: arrays made by `tensor()` are still held.
         """
-        from .batch import progress_bar, run_batch
+        from .batch import in_order, progress_bar, run_batch
 
         self._ensure_safe()
         self._allocate(0)
-        tensors = self._graph.subgraphs[0].inputs
-        if isinstance(inputs, Mapping):
-            names = [tensor.name for tensor in tensors]
-            if set(inputs) != set(names):
-                raise TensorError(
-                    f"the model's inputs are {', '.join(names)}; got {', '.join(map(str, inputs))}"
-                )
-            inputs = tuple(inputs[name] for name in names)
-        values = inputs if isinstance(inputs, tuple) else (inputs,)
-        if len(values) != len(tensors):
-            raise TensorError(f"the model has {len(tensors)} inputs, got samples for {len(values)}")
+        values = in_order(inputs, self._graph.subgraphs[0].inputs)
         if progress is True:
             with progress_bar("samples") as show:
                 outputs = run_batch(self._graph, values, batch_size, workers, show)

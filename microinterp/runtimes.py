@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from .model.ir import TensorType as T
 from .operator_support import NativeSupport
 
 RuntimeName = Literal["tflite", "tflm"]
+
+#: How sums of float32 products are made: in the runtime's order, or in the order that is fastest.
+FloatMode = Literal["exact", "fast"]
+FLOAT_MODES: tuple[FloatMode, ...] = get_args(FloatMode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PrepareError
 from ..model.ir import NUMPY_TYPES, Array, OperatorCode, Quantization, Tensor, TensorType
-from ..runtimes import Runtime
-
-#: How sums of float32 products are made: in the native kernels' order, or in the order that is fastest.
-FloatMode = Literal["exact", "fast"]
+from ..runtimes import FloatMode, Runtime
 
 
 @dataclass(slots=True, eq=False)

@@ -14,7 +14,7 @@ import typer
 from microinterp import load
 from microinterp.errors import ArenaError, MicrointerpError
 from microinterp.memory.targets import TARGETS
-from microinterp.runtimes import RUNTIMES, RuntimeName
+from microinterp.runtimes import FLOAT_MODES, RUNTIMES, FloatMode, RuntimeName
 
 from .c_array import CArrayError
 from .console import console, print_error, print_json
@@ -48,6 +48,9 @@ def run(
         ),
     ] = None,
     runtime: Annotated[str, typer.Option(help="Whose results to give: tflite or tflm.")] = "tflite",
+    float_mode: Annotated[
+        str, typer.Option(help="exact, or fast: float32 products added in any order, for other last bits.")
+    ] = "exact",
     seed: Annotated[int, typer.Option(help="Seed of random inputs.")] = 0,
     sample: Annotated[int | None, typer.Option(help="Which sample of a built-in example.")] = None,
     json: JsonOption = False,
@@ -55,7 +58,7 @@ def run(
     """Run a model once and show its outputs."""
     from .run import as_json, run_model, show
 
-    result = run_model(_open(model), _runtime(runtime), input or [], seed, sample)
+    result = run_model(_open(model), _runtime(runtime), _float_mode(float_mode), input or [], seed, sample)
     if json:
         print_json(as_json(result))
     else:
@@ -218,6 +221,13 @@ def _runtime(name: str) -> RuntimeName:
         if name == known:
             return known
     raise typer.BadParameter(f"{name!r} is not one of: {', '.join(RUNTIMES)}", param_hint="--runtime")
+
+
+def _float_mode(name: str) -> FloatMode:
+    for known in FLOAT_MODES:
+        if name == known:
+            return known
+    raise typer.BadParameter(f"{name!r} is not one of: {', '.join(FLOAT_MODES)}", param_hint="--float-mode")
 
 
 def main() -> None:

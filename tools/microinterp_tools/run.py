@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from microinterp import Interpreter
-from microinterp.runtimes import RuntimeName
+from microinterp.runtimes import FloatMode, RuntimeName
 
 from .inputs import InputError, ModelInput, load_inputs, quantize
 from .models import NamedModel
@@ -30,6 +30,7 @@ class Run:
 
     model: NamedModel
     runtime: RuntimeName
+    float_mode: FloatMode
     inputs: list[ModelInput]
     outputs: list[dict[str, Any]]
     label: Any
@@ -39,7 +40,12 @@ class Run:
 
 
 def run_model(
-    model: NamedModel, runtime: RuntimeName, arguments: Sequence[str], seed: int, sample: int | None
+    model: NamedModel,
+    runtime: RuntimeName,
+    float_mode: FloatMode,
+    arguments: Sequence[str],
+    seed: int,
+    sample: int | None,
 ) -> Run:
     """Load, allocate, set the inputs, invoke.
 
@@ -48,7 +54,7 @@ def run_model(
         MicrointerpError: the model is damaged, not supported, or fails.
     """
     started = perf_counter()
-    interpreter = Interpreter(model_content=model.content, runtime=runtime)
+    interpreter = Interpreter(model_content=model.content, runtime=runtime, float_mode=float_mode)
     loaded = perf_counter()
     details = interpreter.get_input_details()
     label = None
@@ -73,6 +79,7 @@ def run_model(
     return Run(
         model,
         runtime,
+        float_mode,
         inputs,
         [_output(interpreter, detail) for detail in interpreter.get_output_details()],
         label,
@@ -109,6 +116,7 @@ def as_json(run: Run) -> dict[str, Any]:
     return {
         "model": run.model.name,
         "runtime": run.runtime,
+        "float_mode": run.float_mode,
         "inputs": [
             {
                 "name": i.name,
