@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Any
@@ -69,8 +69,45 @@ class Samples:
 
     def __getitem__(self, samples: slice) -> Array:
         """Some of the samples, [samples, *shape of the input]."""
-        part = np.asarray(self._values[samples.start * self._rows : samples.stop * self._rows])
+        part = np.asarray(self._values[self.rows(samples)])
         return part.reshape(samples.stop - samples.start, *self._tensor.shape)
+
+    def rows(self, samples: slice) -> slice:
+        """Where some of the samples are along the first axis of the array."""
+        return slice(samples.start * self._rows, samples.stop * self._rows)
+
+
+def in_order(inputs: Any, tensors: Sequence[RuntimeTensor]) -> tuple[Any, ...]:
+    """One value per input, of what may be a tuple of them, a dictionary by name, or the value of the only input.
+
+    Raises:
+        TensorError: another number of them, or other names.
+    """
+    if isinstance(inputs, Mapping):
+        names = [tensor.name for tensor in tensors]
+        if set(inputs) != set(names):
+            raise TensorError(f"the model's inputs are {', '.join(names)}; got {', '.join(map(str, inputs))}")
+        return tuple(inputs[name] for name in names)
+    values = inputs if isinstance(inputs, tuple) else (inputs,)
+    if len(values) != len(tensors):
+        raise TensorError(f"the model has {len(tensors)} inputs, got samples for {len(values)}")
+    return values
+
+
+def check_samples(values: Sequence[Any], subgraph: PreparedSubgraph) -> list[Samples]:
+    """The samples of each input, of which there are equally many.
+
+    Raises:
+        TensorError: there are not; they do not fit the inputs; or there are no inputs.
+    """
+    if not subgraph.inputs:
+        raise TensorError("the model has no inputs, so that there are no samples to run; call invoke()")
+    samples = [Samples(v, tensor) for v, tensor in zip(values, subgraph.inputs, strict=True)]
+    count = samples[0].count
+    for other, tensor in zip(samples, subgraph.inputs, strict=True):
+        if other.count != count:
+            raise TensorError(f"{tensor}: got {other.count} samples, but {count} for {subgraph.inputs[0]}")
+    return samples
 
 
 class _Results:
@@ -97,20 +134,20 @@ class _Results:
         return array
 
 
-class _Worker:
-    """A graph of its own, and its stacked form for batches of `size` samples."""
+class Worker:
+    """A graph of its own, and its stacked form for batches of up to `size` samples."""
 
     def __init__(self, graph: Graph, size: int) -> None:
         self._subgraph = graph.subgraphs[0]
         self._keeps_state = keeps_state(self._subgraph)
-        self._size = size
+        self.size = size
         can = size > 1 and can_stack(self._subgraph)
         self._stacked = StackedSubgraph(graph.model, self._subgraph, size) if can else None
 
     def run(self, batch: Sequence[Array], first: int) -> Sequence[Sequence[Array] | Array]:
         """The results for each output of a batch, whose first sample has that number."""
         n = len(batch[0])
-        if self._stacked is None or (self._keeps_state and n < self._size):
+        if self._stacked is None or (self._keeps_state and n < self.size):
             return self._run_one_by_one(batch, n, first)
         try:
             return self._stacked(batch)
@@ -141,37 +178,36 @@ def run_batch(
     batch_size: int | None,
     workers: int | None,
     progress: Progress | None,
+    *,
+    first: int = 0,
+    make_worker: Callable[[Graph, int], Worker] = Worker,
 ) -> list[Array | list[Array]]:
     """Run the samples in `values`, one array of them per input, through the allocated subgraph 0.
 
-    See `Interpreter.run_batch`, which describes arguments, results and errors.
+    See `Interpreter.run_batch`, which describes arguments, results and errors. Errors count the samples from `first`.
+    `make_worker` gives a worker for a graph and batches of a size, or one that is already there for a larger size.
     """
     for name, number in (("batch_size", batch_size), ("workers", workers)):
         if number is not None and (not isinstance(number, int) or number < 1):
             raise TensorError(f"{name} must be a positive number, not {number!r}")
     subgraph = graph.subgraphs[0]
-    if not subgraph.inputs:
-        raise TensorError("the model has no inputs, so that there are no samples to run; call invoke()")
-    samples = [Samples(v, tensor) for v, tensor in zip(values, subgraph.inputs, strict=True)]
+    samples = check_samples(values, subgraph)
     count = samples[0].count
-    for other, tensor in zip(samples, subgraph.inputs, strict=True):
-        if other.count != count:
-            raise TensorError(f"{tensor}: got {other.count} samples, but {count} for {subgraph.inputs[0]}")
     size = batch_size or max(1, min(_MOST_SAMPLES, _ARENA_BYTES // max(1, _tensor_bytes(subgraph))))
     size = min(size, max(1, count))
-    workers = 1 if keeps_state(subgraph) else min(workers or _cores(), max(1, -(-count // size)))
+    workers = 1 if keeps_state(subgraph) else min(workers or available_cores(), max(1, -(-count // size)))
     results = [_Results(tensor, count) for tensor in subgraph.outputs]
     slices = iter([slice(start, min(start + size, count)) for start in range(0, count, size)])
     lock, done, failed = threading.Lock(), 0, False
 
-    def work(worker: _Worker) -> None:
+    def work(worker: Worker) -> None:
         nonlocal done
         while not failed:
             with lock:
                 part = next(slices, None)
             if part is None:
                 return
-            outcomes = worker.run([s[part] for s in samples], part.start)
+            outcomes = worker.run([s[part] for s in samples], first + part.start)
             for result, outcome in zip(results, outcomes, strict=True):
                 result.store(part, outcome)
             with lock:
@@ -180,12 +216,12 @@ def run_batch(
                     progress(done, count)
 
     if workers == 1:
-        work(_Worker(graph, size))
+        work(make_worker(graph, size))
     else:
         graphs = [graph, *(graph.twin() for _ in range(workers - 1))]
         with ThreadPoolExecutor(workers) as pool:
             try:
-                for future in as_completed([pool.submit(work, _Worker(g, size)) for g in graphs]):
+                for future in as_completed([pool.submit(work, make_worker(g, size)) for g in graphs]):
                     future.result()
             finally:
                 failed = True  # or done, or interrupted: in any case the others are to stop
@@ -203,7 +239,7 @@ def _tensor_bytes(subgraph: PreparedSubgraph) -> int:
     )
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """How many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
