@@ -53,16 +53,61 @@ def run(
     ] = "exact",
     seed: Annotated[int, typer.Option(help="Seed of random inputs.")] = 0,
     sample: Annotated[int | None, typer.Option(help="Which sample of a built-in example.")] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Run all samples that the input files (.npy, .npz) hold.")
+    ] = False,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="With --batch: how many samples run at once.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --batch: most threads; default: one per core.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --batch: save the outputs, as .npz or .npy.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a model once and show its outputs."""
+    """Run a model once, or on all samples of a data set, and show its outputs."""
+    named, whose, mode = _open(model), _runtime(runtime), _float_mode(float_mode)
+    if batch:
+        if sample is not None:
+            raise typer.BadParameter("--sample chooses one sample, --batch runs all of them")
+        _run_batch(named, whose, mode, input or [], batch_size, workers, output, json)
+        return
+    if batch_size or workers or output:
+        raise typer.BadParameter("--batch-size, --workers and --output need --batch")
     from .run import as_json, run_model, show
 
-    result = run_model(_open(model), _runtime(runtime), _float_mode(float_mode), input or [], seed, sample)
+    result = run_model(named, whose, mode, input or [], seed, sample)
     if json:
         print_json(as_json(result))
     else:
         show(result, console())
+
+
+def _run_batch(
+    model: NamedModel,
+    runtime: RuntimeName,
+    float_mode: FloatMode,
+    files: list[str],
+    batch_size: int | None,
+    workers: int | None,
+    output: str | None,
+    json: bool,
+) -> None:
+    from .run_batch import as_json, check_output, run_batch, save, show
+
+    if output is not None:
+        check_output(output)
+    result = run_batch(model, runtime, float_mode, files, batch_size, workers)
+    if output is not None:
+        save(result, output)
+    if json:
+        print_json(as_json(result))
+    else:
+        show(result, console())
+        if output is not None:
+            console().print(f"wrote {output}", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -60,6 +60,61 @@ def load_inputs(details: Sequence[Details], arguments: Sequence[str], seed: int)
     return inputs
 
 
+class LazySamples:
+    """The samples of a data set for one input, made into its element type slice by slice.
+
+    Args:
+        detail: the input.
+        values: the samples along the first axis, with an axis of their own or one after the other; mostly a memory
+            map.
+        source: where they are from, for people.
+
+    Raises:
+        InputError: the values do not fit the input.
+    """
+
+    def __init__(self, detail: Details, values: Array, source: str) -> None:
+        own = tuple(int(d) for d in detail["shape"])
+        size = int(np.prod(own, dtype=np.int64))
+        fits = values.ndim == len(own) + 1 or (values.ndim == len(own) and values.shape[1:] == own[1:])
+        if not fits and values.ndim and values.size == len(values) * size:
+            values = values.reshape(len(values), *own)
+        self.name, self.source, self.notes = str(detail["name"]), source, list[str]()
+        self.shape, self.dtype = values.shape, np.dtype(detail["dtype"])
+        self._detail, self._values = detail, values
+        if values.dtype != self.dtype:
+            _convert(values[:1], detail, self.notes)  # to know what it takes, or that it does not go
+
+    def __getitem__(self, part: slice) -> Array:
+        values = np.asarray(self._values[part])
+        return values if values.dtype == self.dtype else _convert(values, self._detail, [])
+
+
+def load_samples(details: Sequence[Details], arguments: Sequence[str]) -> list[LazySamples]:
+    """The samples for each input of the model, from `.npy` and `.npz` files; arguments as for `load_inputs`.
+
+    Raises:
+        InputError: an argument names no input, a file cannot be read or does not fit, or an input is not given.
+    """
+    found: dict[int, tuple[Array, str, str]] = {}
+    for argument in arguments:
+        target, path = _split(details, argument)
+        if path.suffix.lower() not in (".npy", ".npz"):
+            raise InputError(f"{path}: the samples of a batch come from .npy and .npz files")
+        for position, array, kind in _read(path, details, target, found):
+            found[position] = (array, str(path), kind)
+    for position, detail in enumerate(details):
+        if position not in found:
+            raise InputError(f"input {detail['name']!r} has no samples: give a file with --input")
+    return [LazySamples(detail, *found[position][:2]) for position, detail in enumerate(details)]
+
+
+def sample_values(sample: dict[str, Any], detail: Details) -> Array:
+    """A sample of a built-in example as the input stores it."""
+    real = np.array(sample["input"], np.float32)
+    return real if detail["dtype"] is np.float32 else quantize(real, detail)
+
+
 def random_values(detail: Details, random: np.random.Generator) -> Array:
     """Values over the whole range of an integer type; within [−1, 1) for floats."""
     dtype, shape = np.dtype(detail["dtype"]), tuple(detail["shape"])
@@ -152,7 +207,7 @@ def _first_free(details: Sequence[Details], taken: dict[int, tuple[Array, str, s
 
 def _numpy_file(path: Path) -> Any:
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} is not a NumPy file that holds plain arrays: {error}") from error
 

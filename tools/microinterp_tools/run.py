@@ -16,7 +16,7 @@ from rich.text import Text
 from microinterp import Interpreter
 from microinterp.runtimes import FloatMode, RuntimeName
 
-from .inputs import InputError, ModelInput, load_inputs, quantize
+from .inputs import InputError, ModelInput, load_inputs, sample_values
 from .models import NamedModel
 
 _SHADES = " ░▒▓█"
@@ -92,8 +92,7 @@ def run_model(
 def _sample_input(model: NamedModel, detail: dict[str, Any], sample: int) -> ModelInput:
     if not 0 <= sample < len(model.samples):
         raise InputError(f"{model.name} has samples 0 to {len(model.samples) - 1}, not {sample}")
-    real = np.array(model.samples[sample]["input"], np.float32)
-    array = real if detail["dtype"] is np.float32 else quantize(real, detail)
+    array = sample_values(model.samples[sample], detail)
     return ModelInput(detail["name"], array, f"sample {sample} of {len(model.samples)}")
 
 
