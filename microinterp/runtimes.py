@@ -10,6 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from .element_types import (
+    LITERT_ELEMENT_TYPES,
+    LITERT_FILTER_TYPES,
+    LITERT_QUANTIZED_TYPES,
+    TFLM_ELEMENT_TYPES,
+    TFLM_FILTER_TYPES,
+    TFLM_QUANTIZED_TYPES,
+)
 from .model.ir import TensorType as T
 from .operator_support import NativeSupport
 
@@ -20,7 +28,7 @@ FloatMode = Literal["exact", "fast"]
 FLOAT_MODES: tuple[FloatMode, ...] = get_args(FloatMode)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Runtime:
     """Whose results to reproduce, as data."""
 
@@ -135,124 +143,6 @@ class Runtime:
     element_types: Mapping[str, tuple[T, ...]] = field(hash=False)
 
 
-_ONE_BYTE = (T.INT8, T.UINT8, T.BOOL, T.FLOAT8_E4M3FN, T.FLOAT8_E5M2)
-_TWO_BYTES = (T.INT16, T.UINT16, T.FLOAT16, T.BFLOAT16)
-_FOUR_BYTES = (T.FLOAT32, T.INT32, T.UINT32)
-_EIGHT_BYTES = (T.INT64, T.UINT64, T.FLOAT64, T.COMPLEX64)
-_SPLIT = (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64)
-_GATHER_ND = (*_SPLIT, T.FLOAT16, T.BFLOAT16, T.BOOL, T.STRING)
-
-_EIGHT_BITS = (T.INT8, T.UINT8)
-_CASTS = (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.UINT32, T.BOOL)
-
-_LITERT_FILTER_TYPES = {
-    "CONV_2D": {
-        T.FLOAT32: (T.FLOAT32, T.INT8, T.INT4),
-        T.INT8: (T.INT8, T.INT4),
-        T.INT16: (T.INT8, T.INT4),
-        T.UINT8: (T.UINT8,),
-    },
-    "DEPTHWISE_CONV_2D": {
-        T.FLOAT32: (T.FLOAT32, T.INT8),
-        T.INT8: (T.INT8, T.INT4),
-        T.INT16: (T.INT8,),
-        T.UINT8: (T.UINT8,),
-    },
-    "FULLY_CONNECTED": {
-        T.FLOAT32: (T.FLOAT32, T.INT8, T.UINT8, T.INT4, T.INT2),
-        T.INT8: (T.INT8, T.INT4, T.INT2),
-        T.INT16: (T.INT8, T.INT16, T.INT4, T.INT2),
-        T.UINT8: (T.UINT8,),
-    },
-}
-
-_TFLM_FILTER_TYPES = {
-    "CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
-    "DEPTHWISE_CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
-    "FULLY_CONNECTED": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
-}
-
-_LITERT_ELEMENT_TYPES = {
-    "ADD": (T.FLOAT32, T.FLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
-    "ARG_MAX": (T.FLOAT32, T.INT8, T.UINT8, T.INT32, T.BOOL),
-    "ARG_MIN": (T.FLOAT32, T.INT8, T.UINT8, T.INT32, T.BOOL),
-    "AVERAGE_POOL_2D": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
-    "CAST": (
-        *(*_CASTS, T.FLOAT16, T.FLOAT64, T.BFLOAT16, T.COMPLEX64, T.UINT8, T.UINT16, T.INT64),
-        *(T.INT4, T.UINT4, T.INT2),
-    ),
-    "CONCATENATION": (*_SPLIT, T.UINT32, T.FLOAT16, T.BFLOAT16, T.BOOL, T.INT4),
-    "DEQUANTIZE": (T.INT8, T.UINT8, T.INT16, T.FLOAT16, T.INT4, T.UINT4, T.INT2),
-    "DIV": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32),
-    "FLOOR_DIV": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-    "GATHER": (*_GATHER_ND, T.INT4),
-    "GATHER_ND": _GATHER_ND,
-    "LOGISTIC": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
-    "MAXIMUM": (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
-    "MAX_POOL_2D": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
-    "MINIMUM": (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
-    "MUL": (T.FLOAT32, T.FLOAT16, T.COMPLEX64, T.INT8, T.UINT8, T.INT16, T.INT32, T.UINT32, T.INT64),
-    "PACK": (*_SPLIT, T.UINT32),
-    "RESHAPE": tuple(T),
-    "RESIZE_BILINEAR": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
-    "RESIZE_NEAREST_NEIGHBOR": (*_ONE_BYTE, *_TWO_BYTES, *_FOUR_BYTES),
-    "SOFTMAX": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
-    "SPLIT": _SPLIT,
-    "SPLIT_V": _SPLIT,
-    "SQRT": (T.FLOAT32, T.INT8, T.INT16),
-    "STRIDED_SLICE": (*_ONE_BYTE, *_TWO_BYTES, *_FOUR_BYTES, *_EIGHT_BYTES, T.STRING),
-    "TANH": (T.FLOAT32, T.INT8, T.UINT8, T.INT16),
-    "SUB": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64),
-    "UNPACK": (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32, T.FLOAT16, T.BFLOAT16, T.BOOL),
-}
-
-_TFLM_ELEMENT_TYPES = {
-    "ADD": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-    "ARG_MAX": (T.FLOAT32, T.INT8),
-    "ARG_MIN": (T.FLOAT32, T.INT8),
-    "AVERAGE_POOL_2D": (T.FLOAT32, T.INT8, T.INT16),
-    "CAST": _CASTS,
-    "CONCATENATION": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64, T.BOOL),
-    "DEQUANTIZE": (T.INT8, T.UINT8, T.INT16),
-    "DIV": (T.FLOAT32, T.INT8, T.INT32),
-    "FLOOR_DIV": (T.FLOAT32,),
-    "GATHER": (T.FLOAT32, T.INT8),
-    "GATHER_ND": (T.FLOAT32, T.INT8),
-    "LOGISTIC": (T.FLOAT32, T.INT8, T.INT16),
-    "MAXIMUM": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
-    "MAX_POOL_2D": (T.FLOAT32, T.INT8, T.INT16),
-    "MINIMUM": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
-    "MUL": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-    "PACK": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.INT64),
-    "RESHAPE": tuple(t for t in T if t not in (T.STRING, T.VARIANT, T.INT2, T.UINT4)),
-    "RESIZE_BILINEAR": (T.FLOAT32, T.INT8),
-    "RESIZE_NEAREST_NEIGHBOR": (T.FLOAT32, T.INT8, T.INT16),
-    "SOFTMAX": (T.FLOAT32, T.INT8, T.INT16),
-    "SPLIT": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-    "SPLIT_V": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-    "SQRT": (T.FLOAT32,),
-    "STRIDED_SLICE": (T.FLOAT32, T.INT8, T.INT16, T.INT32, T.BOOL),
-    "TANH": (T.FLOAT32, T.INT8, T.INT16),
-    "SUB": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-    "UNPACK": (T.FLOAT32, T.INT8, T.INT16, T.INT32),
-}
-
-_LITERT_QUANTIZED_TYPES = {
-    T.FLOAT32: (*_EIGHT_BITS, T.INT16, T.INT4, T.UINT4),
-    T.INT8: (*_EIGHT_BITS, T.INT16),
-    T.UINT8: (*_EIGHT_BITS, T.INT16),
-    T.INT16: (T.INT8, T.INT16, T.INT32),
-    T.INT32: (T.INT8, T.INT16),
-}
-
-_TFLM_QUANTIZED_TYPES = {
-    T.FLOAT32: (T.INT8, T.INT16),
-    T.INT8: (*_EIGHT_BITS, T.INT16, T.INT32),
-    T.UINT8: (T.INT8,),
-    T.INT16: (T.INT8, T.INT16, T.INT32),
-    T.INT32: (T.INT8, T.INT16),
-}
-
 TFLITE = Runtime(
     name="tflite",
     supports=lambda native, version: (
@@ -281,7 +171,7 @@ TFLITE = Runtime(
     divides_int32_saturating=True,
     refuses_quantized_zero_divisors=True,
     casts_nan_to_largest=True,
-    quantized_types=_LITERT_QUANTIZED_TYPES,
+    quantized_types=LITERT_QUANTIZED_TYPES,
     quantizes_per_channel=True,
     arg_max_reads_output_type=True,
     arg_max_skips_leading_nans=True,
@@ -306,8 +196,8 @@ TFLITE = Runtime(
     checks_convolution_parameters=True,
     conv_2d_bias_type_is_an_option=True,
     trusts_depth_multiplier=False,
-    filter_types=_LITERT_FILTER_TYPES,
-    element_types=_LITERT_ELEMENT_TYPES,
+    filter_types=LITERT_FILTER_TYPES,
+    element_types=LITERT_ELEMENT_TYPES,
 )
 
 TFLM = Runtime(
@@ -335,7 +225,7 @@ TFLM = Runtime(
     divides_int32_saturating=False,
     refuses_quantized_zero_divisors=False,
     casts_nan_to_largest=False,
-    quantized_types=_TFLM_QUANTIZED_TYPES,
+    quantized_types=TFLM_QUANTIZED_TYPES,
     quantizes_per_channel=False,
     arg_max_reads_output_type=False,
     arg_max_skips_leading_nans=False,
@@ -360,8 +250,8 @@ TFLM = Runtime(
     checks_convolution_parameters=False,
     conv_2d_bias_type_is_an_option=False,
     trusts_depth_multiplier=True,
-    filter_types=_TFLM_FILTER_TYPES,
-    element_types=_TFLM_ELEMENT_TYPES,
+    filter_types=TFLM_FILTER_TYPES,
+    element_types=TFLM_ELEMENT_TYPES,
 )
 
 RUNTIMES: dict[RuntimeName, Runtime] = {"tflite": TFLITE, "tflm": TFLM}
