@@ -75,6 +75,7 @@ class FullyConnectedFloat32Fast:
         self._matrix = np.ascontiguousarray(np.concatenate(columns, axis=1).T)
         self._low, self._high = np.array(low), np.array(high)
 
+    @np.errstate(all="ignore")
     def __call__(self, x: Float32s, output: Float32s) -> None:
         """Compute `output` for `x`."""
         self._inputs[...] = x.reshape(self._inputs.shape)
