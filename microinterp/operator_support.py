@@ -6,8 +6,8 @@ ai-edge-litert 2.3.0 and tflite-micro 0.dev20261023182759 agree, asked for every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from .model.schema import CUSTOM, OPERATOR_NAMES, operator_code
 
@@ -224,8 +224,7 @@ _ADDERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NativeSupport:
+class NativeSupport(NamedTuple):
     """Where one operator runs natively. Versions are from the first to the last, None where there are none."""
 
     name: str

@@ -45,8 +45,15 @@ def quantize_multiplier(multiplier: float) -> tuple[int, int]:
 
 def quantize_multipliers(multipliers: ArrayLike) -> tuple[Int64s, Int64s]:
     """`quantize_multiplier` of each element of a 1-D array: (multipliers, shifts), int64."""
-    pairs = [quantize_multiplier(float(m)) for m in np.asarray(multipliers, np.float64).ravel()]
-    return np.array([q for q, _ in pairs], np.int64), np.array([s for _, s in pairs], np.int64)
+    multipliers = np.asarray(multipliers, np.float64).ravel()
+    fractions, shifts = np.frexp(np.where(np.isfinite(multipliers), multipliers, 0.0))
+    # float64 has room for the half
+    q = np.trunc(fractions * 2.0**31 + np.copysign(0.5, fractions)).astype(np.int64)
+    rounded_up = q == 2**31
+    q >>= rounded_up
+    shifts = shifts + rounded_up
+    vanishes = shifts < -31
+    return np.where(vanishes, 0, q), np.where(vanishes | (q == 0), 0, shifts).astype(np.int64)
 
 
 def wrap_int32(x: Int64s) -> Int64s:

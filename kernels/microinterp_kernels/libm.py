@@ -15,8 +15,8 @@ All functions take a float32 array of any shape and return a new one; they raise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from decimal import Decimal
 from functools import wraps
 from typing import TypeVar
 
@@ -57,9 +57,17 @@ def _elementwise(function: Callable[[Float32s], Float32s]) -> Callable[[Float32s
     return in_blocks
 
 
+def _root_of_power_of_two(exponent: int, degree: int) -> float:
+    """2^(exponent / degree) for a degree that is a power of two."""
+    root = 1 << (100 * degree + exponent)
+    for _ in range(degree.bit_length() - 1):
+        root = math.isqrt(root)
+    return root / 2**100
+
+
 _EXP_STEPS = 32  # per power of two
-# The bits of 2^(i / 32), each the nearest double (Decimal, since the C library's pow may be off by a bit).
-_EXP_TABLE = np.array([float(Decimal(2) ** (Decimal(i) / 32)) for i in range(_EXP_STEPS)]).view(np.int64)
+# The bits of 2^(i / 32), each the nearest double (in integers, since the C library's pow may be off by a bit).
+_EXP_TABLE = np.array([_root_of_power_of_two(i, _EXP_STEPS) for i in range(_EXP_STEPS)]).view(np.int64)
 _EXP_C1 = float.fromhex("0x1.62e42ff0c52d6p-1") / _EXP_STEPS
 _EXP_C2 = float.fromhex("0x1.ebfce50fac4f3p-3") / _EXP_STEPS**2
 _EXP_C3 = float.fromhex("0x1.c6af84b912394p-5") / _EXP_STEPS**3

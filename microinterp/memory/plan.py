@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ALIGNMENT = 16
 """Every planned buffer starts at a multiple of this many bytes, as in TFLM."""
@@ -29,8 +30,7 @@ class Buffer:
     offline_offset: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A place for each buffer: `offsets[i]` is that of `buffers[i]`; `size` is what they need together."""
 
     buffers: tuple[Buffer, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from .ir import Model
 from .reader import read_model
@@ -17,4 +16,7 @@ def load(model: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Mode
 
     Raises `FileNotFoundError` if there is no such file, `ModelFormatError` if it is not a sound model.
     """
-    return read_model(Path(model).read_bytes() if isinstance(model, (str, os.PathLike)) else model)
+    if isinstance(model, (str, os.PathLike)):
+        with open(model, "rb") as file:
+            return read_model(file.read())
+    return read_model(model)
