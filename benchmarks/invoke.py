@@ -18,8 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from microinterp import Interpreter, MicrointerpError
-from microinterp.ops.node import FloatMode
-from microinterp.runtimes import RuntimeName
+from microinterp.runtimes import FloatMode, RuntimeName
 from microinterp_tools.models import EXAMPLES, NamedModel
 from tests.oracles import RUNTIME_NAMES, OracleError, available, run_oracle
 from tests.shared import model_paths

@@ -35,8 +35,8 @@ from rich.markup import escape
 
 from microinterp import Interpreter, MicrointerpError
 from microinterp.multiply_accumulates import multiply_accumulates
-from microinterp.ops.node import FloatMode, Node, RuntimeTensor
-from microinterp.runtimes import RUNTIMES, RuntimeName
+from microinterp.ops.node import Node, RuntimeTensor
+from microinterp.runtimes import RUNTIMES, FloatMode, RuntimeName
 from microinterp_tools.inputs import random_values
 from microinterp_tools.models import NamedModel
 

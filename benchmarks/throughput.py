@@ -7,6 +7,7 @@ of `run_batch` are compared byte for byte with those of single invokes of ours.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from rich.table import Table
 
 from microinterp import Interpreter, MicrointerpError, load
 from microinterp.multiply_accumulates import model_multiply_accumulates
-from microinterp.ops.node import FloatMode
+from microinterp.runtimes import FloatMode
 from microinterp_tools.inputs import random_values
 from microinterp_tools.models import NamedModel
 from tests.oracles import available
@@ -86,6 +87,7 @@ class NativeLoop:
 def _serve_native_loop(connection: Connection[Any, Any], model: bytes) -> None:
     from ai_edge_litert.interpreter import Interpreter as LiteRT
 
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it tells of its delegates each time
     try:
         interpreter = LiteRT(model_content=model, num_threads=WORKERS)
         interpreter.allocate_tensors()

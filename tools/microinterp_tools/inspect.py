@@ -12,6 +12,7 @@ from rich.table import Table
 
 from microinterp import load
 from microinterp.model.ir import Model, Operator, OperatorCode, Quantization, Subgraph, Tensor, TensorType
+from microinterp.multiply_accumulates import model_multiply_accumulates, operator_multiply_accumulates
 from microinterp.operator_support import native_support
 from microinterp.ops.registry import implemented_operators
 from microinterp.runtimes import RUNTIMES
@@ -32,6 +33,7 @@ def describe(named: NamedModel) -> dict[str, Any]:
         "schema_version": model.version,
         "description": model.description,
         "constant_bytes": sum(b.size for b in model.buffers if b is not None),
+        "multiply_accumulates": model_multiply_accumulates(model),
         "operators_used": _operators_used(model),
         "signatures": [
             {
@@ -77,12 +79,12 @@ def _subgraph(model: Model, index: int, subgraph: Subgraph) -> dict[str, Any]:
         "name": subgraph.name,
         "inputs": list(subgraph.inputs),
         "outputs": list(subgraph.outputs),
-        "operators": [_operator(model, i, o) for i, o in enumerate(subgraph.operators)],
+        "operators": [_operator(model, subgraph, i, o) for i, o in enumerate(subgraph.operators)],
         "tensors": [_tensor(model, i, t) for i, t in enumerate(subgraph.tensors)],
     }
 
 
-def _operator(model: Model, index: int, operator: Operator) -> dict[str, Any]:
+def _operator(model: Model, subgraph: Subgraph, index: int, operator: Operator) -> dict[str, Any]:
     code: OperatorCode = model.operator_code(operator)
     return {
         "index": index,
@@ -93,6 +95,7 @@ def _operator(model: Model, index: int, operator: Operator) -> dict[str, Any]:
         "intermediates": list(operator.intermediates or ()),
         "options": dict(operator.options),
         "custom_options_size": len(operator.custom_options or b""),
+        "multiply_accumulates": operator_multiply_accumulates(model, subgraph, operator),
     }
 
 
@@ -131,7 +134,8 @@ def show(description: Mapping[str, Any], console: Console) -> None:
     """Print the description for people."""
     d = description
     console.print(
-        f"[bold]{escape(d['model'])}[/]: {d['file_size']} bytes, of which {d['constant_bytes']} of constants"
+        f"[bold]{escape(d['model'])}[/]: {d['file_size']} bytes, of which {d['constant_bytes']} of constants; "
+        f"{d['multiply_accumulates']:,} multiply-accumulates"
     )
     if d["description"]:
         console.print(f"description: {escape(d['description'])}")
