@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import chain, cold, invoke, throughput
-from benchmarks.common import Verdict, geometric_mean, has_float_products, mean_verdict, open_models
+from benchmarks.common import Array, Verdict, geometric_mean, has_float_products, mean_verdict, open_models
 from microinterp import load
 from microinterp_tools.models import NamedModel, open_model
 from tests.oracles import RUNTIME_NAMES, available
@@ -78,7 +78,7 @@ def test_throughput_compares_the_batch_with_single_invokes(monkeypatch: pytest.M
 def test_throughput_notices_other_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     run_batch = throughput.run_batch
 
-    def wrong(*arguments: Any) -> list[throughput.Array]:
+    def wrong(*arguments: Any) -> list[Array]:
         (outputs,) = run_batch(*arguments)
         outputs[-1] ^= 1
         return [outputs]
