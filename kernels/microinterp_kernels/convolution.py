@@ -26,7 +26,7 @@ Array = NDArray[Any]
 Where = tuple[slice, slice, slice]
 _T = TypeVar("_T")
 
-_TILE = 2**18  # elements that the temporaries of a tile have at most, roughly: about a megabyte
+_TILE = 160 * 2**10  # elements that the largest temporary of a tile has at most, roughly: it stays in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +255,8 @@ class _Windows:
             self._windows, self._shape = windows.transpose(0, 4, 5, 6, 1, 2, 3), (groups, k, n)
             return
         self._windows, self._shape = windows, (groups, n, k)
-        if groups == 1 and dilation[1] == 1:
-            # A row of a window lies in one piece. NumPy copies one large element faster than many small ones.
-            piece = np.dtype((np.void, width * channels * channel))
-            pieces = self._padded.images[0, 0, :width].reshape(-1).view(piece)
-            self._windows = as_strided(pieces, (*tile.counts, height), strides[1:5], writeable=False)
+        if groups == 1 and dilation[1] == 1:  # a row of a window lies in one piece
+            self._windows = _view_pieces(windows, 2)
 
     def __call__(self, images: Array) -> Array:
         self._padded.fill(images)
@@ -287,7 +284,8 @@ class TapConvolution:
         channels = groups * multiplier
         self.shape = (geometry.image[0], *geometry.windows.counts, channels)
         self._one_by_one = in_order and not einsum_keeps_order()
-        tiling = _Tiling(geometry, _TILE // channels)
+        copies = geometry.kernel[1] if geometry.stride[1] > 1 else 1
+        tiling = _Tiling(geometry, _TILE // (channels * copies))
         self.windows_per_tile = tiling.windows_per_tile
         taps = filters.reshape(channels, height, width).transpose(1, 2, 0)
         # contiguous along the channels, so that `einsum` has them in its inner loop, and the taps in order outside
@@ -324,13 +322,14 @@ class _Taps:
         # the rows as each column of the kernel sees them: [images, height, kernel width, across, channels]
         shape = (n, images.shape[1], geometry.kernel[1], across, channels)
         strides = (image, row, geometry.dilation[1] * column, geometry.stride[1] * column, channel)
-        self._shifted = as_strided(images, shape, strides, writeable=False)
+        shifted = as_strided(images, shape, strides)
         # across and channels become one axis: in a view if the stride is one, else in a copy
-        self._rows = self._shifted.reshape(*shape[:3], across * channels)
-        self._is_copy = not np.may_share_memory(self._rows, images)
-        image, row, *others = self._rows.strides
+        rows = shifted.reshape(*shape[:3], across * channels)
+        self._is_copy = not np.may_share_memory(rows, images)
+        self._shifted, self._copy = _view_pieces(shifted, 1), _view_pieces(rows.reshape(shape), 1)
+        image, row, *others = rows.strides
         self._taps = as_strided(
-            self._rows,
+            rows,
             (n, down, geometry.kernel[0], geometry.kernel[1], across * channels),
             (image, geometry.stride[0] * row, geometry.dilation[0] * row, *others),
             writeable=False,
@@ -339,8 +338,15 @@ class _Taps:
     def __call__(self, images: Array) -> Array:
         self._padded.fill(images)
         if self._is_copy:
-            np.copyto(self._rows.reshape(self._shifted.shape), self._shifted)
+            np.copyto(self._copy, self._shifted)
         return self._taps
+
+
+def _view_pieces(array: Array, axes: int) -> Array:
+    """The array with its last axes, which lie in one piece, as one element: NumPy copies it faster than many."""
+    piece = np.dtype((np.void, math.prod(array.shape[-axes:]) * array.itemsize))
+    first = as_strided(array, (math.prod(array.shape[-axes:]),), (array.itemsize,)).view(piece)
+    return as_strided(first, array.shape[:-axes], array.strides[:-axes])
 
 
 @dataclass(frozen=True, slots=True)
