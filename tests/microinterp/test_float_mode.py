@@ -168,11 +168,13 @@ def test_real_models_stay_within_1e_5_of_their_largest_output(path: Path) -> Non
     model = path.read_bytes()
     rng = np.random.default_rng(0)
     details = Interpreter(model_content=model).get_input_details()
-    invokes = [[random_values(d, rng) for d in details] for _ in range(10)]
+    invokes = [[random_values(d, rng) for d in details] for _ in range(30)]
     native = run_oracle("tflite", model, invokes).outputs
-    for ours, theirs in zip(run(model, invokes, "fast"), native, strict=True):
-        for actual, expected in zip(ours, theirs, strict=True):
-            assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
+    fast = run(model, invokes, "fast")
+    for actual, expected in zip(zip(*fast, strict=True), zip(*native, strict=True), strict=True):
+        # over all invokes: a single output may be near 0
+        most = 1e-5 * np.abs(expected).max()
+        assert np.abs(np.subtract(actual, expected)).max() <= most
 
 
 @requires_litert

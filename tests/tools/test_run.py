@@ -46,6 +46,16 @@ def test_sine_is_near(command: Command, example: str, sample: int) -> None:
     assert value == pytest.approx(result["label"], abs=0.1)  # a network's sine, not a runtime's
 
 
+def test_float_mode(command: Command) -> None:
+    exact, fast = (
+        json.loads(command("run", "sine-float", "--json", *option).out)
+        for option in ([], ["--float-mode", "fast"])
+    )
+    assert (exact["float_mode"], fast["float_mode"]) == ("exact", "fast")
+    ((exact_sine,),), ((fast_sine,),) = (run["outputs"][0]["values"] for run in (exact, fast))
+    assert fast_sine == pytest.approx(exact_sine, abs=1e-5)
+
+
 def test_json_has_everything(command: Command) -> None:
     result = json.loads(command("run", "sine", "--json").out)
     assert result["model"] == "sine"
@@ -145,6 +155,7 @@ def test_random_inputs_depend_on_the_seed_only(command: Command, tmp_path: Path)
     [
         (["run", "no-such-model"], 2, "digits, sine"),
         (["run", "digits", "--runtime", "onnx"], 2, "tflite, tflm"),
+        (["run", "digits", "--float-mode", "quick"], 2, "exact, fast"),
         (["run"], 2, "MODEL"),
         (["run", "digits", "--sample", "99"], 1, "samples 0 to 9"),
         (["run", "digits", "--input", "nothing.npy"], 1, "no file 'nothing.npy'"),
