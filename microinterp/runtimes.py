@@ -143,12 +143,14 @@ class Runtime:
     element_types: Mapping[str, tuple[T, ...]] = field(hash=False)
 
 
+def _is_among(versions: tuple[int, int] | None, version: int) -> bool:
+    return versions is not None and versions[0] <= version <= versions[1]
+
+
 TFLITE = Runtime(
     name="tflite",
-    supports=lambda native, version: (
-        native.litert_reference is not None
-        and native.litert_reference[0] <= version <= native.litert_reference[1]
-    ),
+    # the default resolver counts only for operators that the reference one lacks
+    supports=lambda native, version: _is_among(native.litert_reference or native.litert_default, version),
     preserves_inputs=True,
     plans_all_subgraphs_together=False,
     plans_scratch_buffers=False,

@@ -1,8 +1,8 @@
 """The process behind `oracles.run_oracle`: `oracle_worker.py <runtime> <file descriptor of the connection>`.
 
-It answers each request (model, arrays per invoke, preserve_all_tensors) with a tuple: ("result", outputs,
-tensors, seconds), ("refused", message, stage), ("unreadable", message) or ("misfit", message). Whatever the
-native code prints goes to this process' stdout and stderr, which the parent collects.
+It answers each request (model, arrays per invoke, preserve_all_tensors, default_resolver) with a tuple: ("result",
+outputs, tensors, seconds), ("refused", message, stage), ("unreadable", message) or ("misfit", message). Whatever
+the native code prints goes to this process' stdout and stderr, which the parent collects.
 """
 
 from __future__ import annotations
@@ -70,18 +70,24 @@ class Oracle(Protocol):
     def tensor(self, index: int) -> Array: ...
 
 
-class LiteRT:
-    """ai-edge-litert with its reference kernels."""
+_MakeOracle = Callable[[bytes, bool, bool], Oracle]
 
-    def __init__(self, model: bytes, preserve_all_tensors: bool) -> None:
+
+class LiteRT:
+    """ai-edge-litert with its reference kernels, or with its default ones."""
+
+    def __init__(self, model: bytes, preserve_all_tensors: bool, default_resolver: bool) -> None:
         from ai_edge_litert import schema_py_generated as schema
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        resolver = OpResolverType.BUILTIN_REF
+        if default_resolver:
+            resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         self._interpreter = _native(
             "construct",
             lambda: Interpreter(
                 model_content=model,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+                experimental_op_resolver_type=resolver,
                 experimental_preserve_all_tensors=preserve_all_tensors,
                 num_threads=1,
             ),
@@ -104,9 +110,10 @@ class LiteRT:
 
 
 class TFLM:
-    """tflite-micro."""
+    """tflite-micro, which has one resolver."""
 
-    def __init__(self, model: bytes, preserve_all_tensors: bool) -> None:
+    def __init__(self, model: bytes, preserve_all_tensors: bool, default_resolver: bool) -> None:
+        del default_resolver
         from tflite_micro import runtime
         from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
@@ -145,9 +152,9 @@ def _native(stage: str, call: Callable[[], Any]) -> Any:
 
 
 def _run(
-    runtime: Callable[[bytes, bool], Oracle], model: bytes, invokes: list[list[Array]], preserve: bool
+    runtime: _MakeOracle, model: bytes, invokes: list[list[Array]], preserve: bool, default_resolver: bool
 ) -> tuple[list[list[Array]], list[dict[int, Array]], list[float]]:
-    oracle = runtime(model, preserve)
+    oracle = runtime(model, preserve, default_resolver)
     outputs, tensors, seconds = [], [], []
     for arrays in invokes:
         if len(arrays) != len(oracle.graph.inputs):
@@ -182,16 +189,16 @@ def _read_tensors(oracle: Oracle) -> dict[int, Array]:
 def main() -> None:
     """Answer requests until the parent closes the connection."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # crashes are expected
-    runtimes: dict[str, Callable[[bytes, bool], Oracle]] = {"tflite": LiteRT, "tflm": TFLM}
+    runtimes: dict[str, _MakeOracle] = {"tflite": LiteRT, "tflm": TFLM}
     runtime = runtimes[sys.argv[1]]
     connection: Connection[Any, Any] = Connection(int(sys.argv[2]))
     while True:
         try:
-            model, invokes, preserve = connection.recv()
+            request = connection.recv()
         except EOFError:
             return
         try:
-            answer: tuple[Any, ...] = ("result", *_run(runtime, model, invokes, preserve))
+            answer: tuple[Any, ...] = ("result", *_run(runtime, *request))
         except Refused as refused:
             answer = ("refused", *refused.args)
         except Unreadable as unreadable:

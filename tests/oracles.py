@@ -77,9 +77,11 @@ def run_oracle(
     invokes: Sequence[Sequence[Array]],
     preserve_all_tensors: bool = False,
     timeout: float = 120.0,
+    default_resolver: bool = False,
 ) -> OracleResult:
     """Run a model on a native runtime, one invoke per element of `invokes`, on one interpreter.
 
+    With `default_resolver` LiteRT takes its default kernels (without delegates) instead of the reference ones.
     Each element holds one array per graph input, in the model's order, of exactly the input's shape and type.
     Raises `OracleRefused`, `OracleCrashed` or `OracleUnreadable`, and ValueError for an array that does not
     fit its input (a mistake of the caller, not a refusal).
@@ -88,7 +90,7 @@ def run_oracle(
     if worker is None:
         worker = _workers[runtime] = _Worker(runtime)
     arrays = [[np.ascontiguousarray(a).reshape(np.shape(a)) for a in inputs] for inputs in invokes]
-    return worker.run((bytes(model), arrays, preserve_all_tensors), timeout)
+    return worker.run((bytes(model), arrays, preserve_all_tensors, default_resolver), timeout)
 
 
 class _Worker:
@@ -101,7 +103,7 @@ class _Worker:
         # The native runtimes write their reasons to stderr; appending lets us empty the file between runs.
         self._log = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115  (lives as long as the worker)
 
-    def run(self, request: tuple[bytes, list[list[Array]], bool], timeout: float) -> OracleResult:
+    def run(self, request: tuple[bytes, list[list[Array]], bool, bool], timeout: float) -> OracleResult:
         connection = self._start()
         self._log.truncate(0)
         try:

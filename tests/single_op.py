@@ -26,6 +26,7 @@ from microinterp.model.ir import (
 from microinterp.model.reader import read_model
 from microinterp.model.schema import default_options, operator_code, options_table
 from microinterp.model.writer import write_model
+from microinterp.operator_support import native_support
 from tests.oracles import OracleRefused, RuntimeName, available, run_oracle
 
 Array = NDArray[Any]
@@ -168,6 +169,58 @@ def run_ours(model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeN
     return results
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What became of one model: whether the native runtime accepted it, and where ours differs."""
+
+    accepted: bool
+    elements: int = 0
+    differing: int = 0
+    #: What differs; empty if nothing does.
+    message: str = ""
+
+
+def compare_with_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeName) -> Comparison:
+    """Run `invokes` one after another on one interpreter, the native one and ours, and compare every output's bytes.
+
+    Where the native runtime refuses the model, ours must refuse it as well. Operators that LiteRT has in its default
+    resolver only are compared with that one.
+
+    Raises:
+        OracleCrashed, OracleUnreadable: the native runtime gave no result.
+    """
+    try:
+        native = run_oracle(runtime, model, invokes, default_resolver=_needs_default_resolver(model))
+    except OracleRefused as refusal:
+        try:
+            run_ours(model, invokes, runtime)
+        except MicrointerpError:
+            return Comparison(accepted=False)
+        message = f"{describe(model)}: we compute what the native runtime refuses: {refusal}"
+        return Comparison(accepted=False, message=message)
+    try:
+        ours = run_ours(model, invokes, runtime)
+    except MicrointerpError as error:
+        message = f"{describe(model)}: we refuse what the native runtime computes: {error}"
+        return Comparison(accepted=True, message=message)
+    elements = differing = 0
+    message = ""
+    for i, (native_outputs, our_outputs) in enumerate(zip(native.outputs, ours, strict=True)):
+        for j, (expected, actual) in enumerate(zip(native_outputs, our_outputs, strict=True)):
+            elements += expected.size
+            try:
+                assert_same_bytes(actual, expected, f"{runtime} {describe(model)}, output {j} of invoke {i}")
+            except AssertionError as error:
+                same_shape = actual.shape == expected.shape and actual.dtype == expected.dtype != object
+                differing += (
+                    len(differing_elements(actual, expected)) if same_shape else max(1, expected.size)
+                )
+                message = message or str(error)
+    if not message and zlib.crc32(model) % _BATCH_CHECKS == 0:
+        check_batches(model, invokes, runtime, ours)
+    return Comparison(True, elements, differing, message)
+
+
 def check_against_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeName) -> bool:
     """Assert that microinterp equals the native runtime, byte for byte, on every output of every invoke.
 
@@ -178,24 +231,17 @@ def check_against_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runti
     missing = available(runtime)
     if missing is not None:
         pytest.skip(missing)
-    try:
-        native = run_oracle(runtime, model, invokes)
-    except OracleRefused as refusal:
-        try:
-            run_ours(model, invokes, runtime)
-        except MicrointerpError:
-            return False
-        raise AssertionError(
-            f"{describe(model)}: we compute what the native runtime refuses: {refusal}"
-        ) from refusal
-    ours = run_ours(model, invokes, runtime)
-    for i, (native_outputs, our_outputs) in enumerate(zip(native.outputs, ours, strict=True)):
-        for j, (expected, actual) in enumerate(zip(native_outputs, our_outputs, strict=True)):
-            where = f"{runtime} {describe(model)}, output {j} of invoke {i}"
-            assert_same_bytes(actual, expected, where)
-    if zlib.crc32(model) % _BATCH_CHECKS == 0:
-        check_batches(model, invokes, runtime, ours)
-    return True
+    comparison = compare_with_oracle(model, invokes, runtime)
+    assert not comparison.message, comparison.message
+    return comparison.accepted
+
+
+def _needs_default_resolver(model: bytes) -> bool:
+    read = read_model(model)
+    supports = [native_support(read.operator_code(o).name) for s in read.subgraphs for o in s.operators]
+    return any(
+        s is not None and s.litert_reference is None and s.litert_default is not None for s in supports
+    )
 
 
 def check_batches(
@@ -229,14 +275,18 @@ def assert_same_bytes(actual: Array, expected: Array, where: str) -> None:
     if actual.dtype == object:
         assert actual.tolist() == expected.tolist(), where
         return
-    differs = _elements_as_bytes(actual) != _elements_as_bytes(expected)
-    wrong = np.flatnonzero(differs.any(axis=1))
+    wrong = differing_elements(actual, expected)
     if wrong.size:
         index = tuple(int(i) for i in np.unravel_index(wrong[0], actual.shape))
         raise AssertionError(
             f"{where}: {wrong.size} of {actual.size} elements differ, first at {list(index)}: "
             f"native {expected[index]!r}, ours {actual[index]!r}"
         )
+
+
+def differing_elements(actual: Array, expected: Array) -> NDArray[np.intp]:
+    """The flat indices of the elements whose bytes differ."""
+    return np.flatnonzero((_elements_as_bytes(actual) != _elements_as_bytes(expected)).any(axis=1))
 
 
 def _elements_as_bytes(values: Array) -> NDArray[np.uint8]:
