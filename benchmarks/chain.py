@@ -14,7 +14,7 @@ from tests.graphs import Graph, Step, graph_model
 from tests.oracles import RUNTIME_NAMES, available
 from tests.single_op import TensorSpec
 
-from .common import Verdict, cells, new_table, show_verdicts, tracked
+from .common import Verdict, cells, new_table, show_refusal, show_verdicts, tracked
 from .invoke import measure
 
 LENGTH = 50
@@ -45,8 +45,8 @@ def run(rounds: int, out: Console) -> dict[str, Any]:
     figures, verdicts = {}, []
     for runtime in tracked(runtimes, lambda runtime: f"{model.name}, {runtime}"):
         timing = measure(model, runtime, rounds)
+        show_refusal(f"{model.name}, {runtime}", timing.refusal, out)
         if timing.ratio is None:
-            out.print(f"{model.name}, {runtime}: not compared: {timing.refusal}", markup=False)
             continue
         native, ours = (statistics.median(s) * 1e6 / LENGTH for s in (timing.native, timing.ours))
         equal = "yes" if timing.equal else "[red]NO[/]"

@@ -152,6 +152,12 @@ def write_json(path: Path | None, figures: Any) -> None:
         path.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
+def show_refusal(what: str, refusal: str, out: Console) -> None:
+    """Say why something has not been compared, if it has not."""
+    if refusal:
+        out.print(f"{what}: not compared: {refusal}", markup=False, soft_wrap=True)
+
+
 def show_verdicts(verdicts: Sequence[Verdict], out: Console) -> list[dict[str, Any]]:
     """Print verdicts, and return them as plain data."""
     for verdict in verdicts:

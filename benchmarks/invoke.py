@@ -34,6 +34,7 @@ from .common import (
     new_table,
     open_models,
     random_inputs,
+    show_refusal,
     show_verdicts,
     tracked,
 )
@@ -135,8 +136,7 @@ def run(names: Sequence[str], rounds: int, out: Console) -> dict[str, Any]:
         out.print(_fast_table(results, runtimes))
     for name, timings in results.items():
         for runtime, timing in timings.items():
-            if timing.refusal:
-                out.print(f"{name}, {runtime}: not compared: {timing.refusal}", markup=False)
+            show_refusal(f"{name}, {runtime}", timing.refusal, out)
     return {
         "models": {
             name: {

@@ -9,7 +9,8 @@ Nothing is added to the kernels. Three runs, in turns:
 
 A NumPy call belongs to the phase of the line that calls it, with all that the call costs. `other` is the arithmetic
 of operators without products, and whatever no rule knows. `overhead` is the rest: the Python code that ties the
-phases together, calls of operators, the loop over them.
+phases together, calls of operators, the loop over them. A large array that is freed as an operator returns shows at
+the line `step()` here: pages given back to the system each time, and taken anew by whatever writes to them next.
 """
 
 from __future__ import annotations
@@ -33,14 +34,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from microinterp import Interpreter, MicrointerpError
+from microinterp import Interpreter, MicrointerpError, PrepareError
+from microinterp.graph import PreparedSubgraph
 from microinterp.multiply_accumulates import multiply_accumulates
 from microinterp.ops.node import Node, RuntimeTensor
 from microinterp.runtimes import RUNTIMES, FloatMode, RuntimeName
+from microinterp.stacked import StackedSubgraph, can_stack
 from microinterp_tools.inputs import random_values
 from microinterp_tools.models import NamedModel
 
-from .common import Array, cells, console, new_table, open_models, tracked, write_json
+from .common import cells, console, new_table, open_models, tracked, write_json
 
 _ROUNDS = 6
 _HOT_LINES = 12
@@ -63,23 +66,21 @@ class Rule(NamedTuple):
 OVERHEAD, OTHER = "overhead", "other"
 #: The phases, in the order of the tables.
 PHASES = ("gather/pad", "product", "requantize", "bias/activation", OTHER, OVERHEAD)
+# Modules whose lines and functions tell the phase; what no rule knows of their `__call__` is overhead.
+_MIXED = "conv|convolution|fully_connected"
 #: From the innermost frame outwards, the first rule that matches decides.
 RULES = (
-    Rule("requantize", module="requantize|rounding|fixed_point|gemmlowp"),
+    Rule("requantize", module="requantize|rounding|fixed_point|gemmlowp|hybrid"),
     Rule("product", module="ordered_product|integer_product|hybrid_product"),
     Rule("bias/activation", module="clamp|activations|recurrent_activations"),
     Rule("gather/pad", module="padding"),
     Rule("product", line=r"\b(matmul|dot|einsum|tensordot|ordered_product|add_products)\(|\w @ \w"),
-    Rule("product", module="convolution", function="__call__", line=r"taps\[.*\] \* filters"),
-    Rule(
-        "bias/activation",
-        module="conv|convolution|fully_connected",
-        line=r"clamp\(|\.clip\(|biases|np\.m..imum",
-    ),
-    Rule("gather/pad", module="convolution", function="fill|gather|pad|_view"),
-    Rule("gather/pad", module="convolution", line=r"\.reshape\("),
-    Rule("gather/pad", module="convolution|fully_connected", line=r"\[\.\.\.\] =|ascontiguousarray|copyto"),
-    Rule(OVERHEAD, module="conv|convolution|fully_connected", function="__call__"),
+    Rule("product", module=_MIXED, line=r"taps\[.*\] \* filters"),
+    Rule("requantize", module=_MIXED, function="finish|quantize"),
+    Rule("bias/activation", module=_MIXED, line=r"clamp\(|\.clip\(|biases|np\.m..imum"),
+    Rule("gather/pad", module=_MIXED, function="fill|gather|pad|_view"),
+    Rule("gather/pad", module="conv|convolution", line=r"\.reshape\("),
+    Rule("gather/pad", module=_MIXED, line=r"\[\.\.\.\] =|ascontiguousarray|astype|copyto"),
 )
 
 
@@ -144,35 +145,51 @@ class Profile:
 
 
 class _Bench:
-    """An interpreter whose steps can be exchanged, and whose inputs are set before each invoke."""
+    """A prepared model whose steps can be exchanged; for a batch, it is prepared as `run_batch` does it."""
 
     def __init__(self, model: NamedModel, runtime: RuntimeName, batch: int, float_mode: FloatMode) -> None:
-        self.interpreter = Interpreter(model_content=model.content, runtime=runtime, float_mode=float_mode)
-        for detail in self.interpreter.get_input_details() if batch > 1 else ():
-            self.interpreter.resize_tensor_input(detail["index"], [batch, *detail["shape"][1:]])
-        self.interpreter.allocate_tensors()
-        details = self.interpreter.get_input_details()
+        interpreter = Interpreter(model_content=model.content, runtime=runtime, float_mode=float_mode)
+        interpreter.allocate_tensors()
+        details = interpreter.get_input_details()
         random = np.random.default_rng(0)
-        self._inputs: list[tuple[int, Array]] = [(d["index"], random_values(d, random)) for d in details]
-        self.subgraph = self.interpreter._graph.subgraphs[0]
-        self._plain = list(self.subgraph._steps)
+        graph = interpreter._graph
+        self.nodes = graph.subgraphs[0].nodes
+        self._holder: PreparedSubgraph | StackedSubgraph = graph.subgraphs[0]
+        self._run: Callable[[], Any]
+        if batch == 1:
+            inputs = [(d["index"], random_values(d, random)) for d in details]
+            #: The operator that each step belongs to.
+            self.step_nodes = self.nodes
+
+            def set_inputs() -> None:
+                for index, value in inputs:
+                    interpreter.set_tensor(index, value)
+
+            self._set_inputs, self._run = set_inputs, interpreter.invoke
+        else:
+            if not can_stack(graph.subgraphs[0]):
+                raise PrepareError("its operators run for one sample after the other, also in run_batch")
+            self._holder = stacked = StackedSubgraph(graph.model, graph.subgraphs[0], batch)
+            samples = [np.stack([random_values(d, random) for _ in range(batch)]) for d in details]
+            self.step_nodes = stacked._step_nodes
+            self._set_inputs, self._run = lambda: None, lambda: stacked(samples)  # it copies them itself
+        self._plain = list(self._holder._steps)
 
     def exchange_steps(self, wrap: Callable[[int, Callable[[], Any]], Callable[[], Any]]) -> None:
         """Put `wrap(number, step)` in the place of each step."""
-        self.subgraph._steps = [wrap(i, step) for i, step in enumerate(self._plain)]
+        self._holder._steps = [wrap(i, step) for i, step in enumerate(self._plain)]
 
     def restore_steps(self) -> None:
         """Take the wrappers away again."""
-        self.subgraph._steps = list(self._plain)
+        self._holder._steps = list(self._plain)
 
     def invoke(self, seconds: float) -> Iterator[float]:
         """Invoke for so long, at least three times; gives the seconds of each invoke but the first."""
         until = time.perf_counter() + seconds
-        for i in range(2**62):
-            for index, value in self._inputs:
-                self.interpreter.set_tensor(index, value)
+        for i in itertools.count():
+            self._set_inputs()
             started = time.perf_counter()
-            self.interpreter.invoke()
+            self._run()
             ended = time.perf_counter()
             if i > 0:
                 yield ended - started
@@ -191,28 +208,29 @@ def profile(
     """Profile a model for so many seconds.
 
     Raises:
-        MicrointerpError: the model is refused, or cannot take inputs of that batch.
+        MicrointerpError: the model is refused, or cannot run a batch at once.
     """
     bench = _Bench(model, runtime, batch, float_mode)
     operators = [
-        OperatorProfile(node.index, node.name, _shapes(node), _macs(node)) for node in bench.subgraph.nodes
+        OperatorProfile(node.index, node.name, _shapes(node), batch * _macs(node)) for node in bench.nodes
     ]
     share = seconds / _ROUNDS
     plain: list[float] = []
-    times: list[list[float]] = [[] for _ in operators]
+    times: list[list[float]] = [[] for _ in bench.step_nodes]
     stacks: list[list[Frame]] = []
     for _ in tracked(range(_ROUNDS), lambda _: f"profile of {model.name}"):
         plain += bench.invoke(share * 0.2)
         bench.exchange_steps(lambda i, step: _timed(step, times[i]))
         list(bench.invoke(share * 0.3))
-        bench.exchange_steps(_named)
+        bench.exchange_steps(lambda i, step: _named(bench.step_nodes[i].index, step))
         with tempfile.TemporaryFile("w+") as log:
             _invoke_under_timer(bench, share * 0.5, log)
             stacks += _parse(log)
         bench.restore_steps()
     cost = _clock_cost()
-    for operator, measured in zip(operators, times, strict=True):
-        operator.us = max(0.0, statistics.median(measured) - cost) * 1e6 if measured else 0.0
+    for node, measured in zip(bench.step_nodes, times, strict=True):
+        if measured:  # not behind a dynamic tensor
+            operators[node.index].us += max(0.0, statistics.median(measured) - cost) * 1e6
     looks: list[Counter[tuple[str, Frame]]] = [Counter() for _ in operators]
     for stack in stacks:
         inner = list(itertools.takewhile(lambda frame: not frame.function.startswith(_OPERATOR), stack))
@@ -246,7 +264,11 @@ def classify(stack: Sequence[Frame]) -> str:
                 and re.search(rule.line, _text(frame))
             ):
                 return rule.phase
-    return OTHER if _kernel_frame(stack) else OVERHEAD
+    kernel = _kernel_frame(stack)
+    is_glue = kernel is None or (
+        kernel.function == "__call__" and re.fullmatch(_MIXED, Path(kernel.path).stem)
+    )
+    return OVERHEAD if is_glue else OTHER
 
 
 def _is_kernel(frame: Frame) -> bool:
@@ -352,7 +374,6 @@ def show(result: Profile, out: Console) -> None:
             *cells(*(o.phases[p] or "" for p in PHASES), digits=1),
         )
     out.print(table)
-    macs = sum(o.macs for o in result.operators)
     phases = new_table("per phase", "phase", "µs", "%")
     for phase, us in result.phases.items():
         phases.add_row(phase, *cells(us, 100 * us / result.invoke_us, digits=1))
@@ -365,10 +386,12 @@ def show(result: Profile, out: Console) -> None:
     for line in result.lines:
         hot.add_row(*cells(line.us, digits=1), line.phase, escape(line.place), escape(line.text))
     out.print(hot)
+    macs = sum(o.macs for o in result.operators)
+    per_sample = f", {result.invoke_us / result.batch:.1f} per sample" if result.batch > 1 else ""
     out.print(
         f"operators {result.invoke_us - result.between_us:.1f} µs + between them {result.between_us:.1f} µs = invoke "
-        f"without instruments {result.invoke_us:.1f} µs; {macs:,} MACs, {macs / result.invoke_us / 1e3:.2f} GMAC/s; "
-        f"{result.samples} looks at the stack",
+        f"without instruments {result.invoke_us:.1f} µs{per_sample}; {macs:,} MACs, "
+        f"{macs / result.invoke_us / 1e3:.2f} GMAC/s; {result.samples} looks at the stack",
         soft_wrap=True,
     )
 
@@ -381,7 +404,7 @@ def as_json(result: Profile) -> dict[str, Any]:
 def main(
     model: Annotated[str, typer.Argument(help="A path, an example or a real model's name.")],
     runtime: Annotated[str, typer.Option(help="Whose results to give: tflite or tflm.")] = "tflite",
-    batch: Annotated[int, typer.Option(min=1, help="Resize the first axis of each input to this.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples at once, as run_batch does it.")] = 1,
     fast: Annotated[bool, typer.Option("--fast", help='float_mode="fast".')] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 6.0,
     json_file: Annotated[

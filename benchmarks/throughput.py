@@ -35,6 +35,7 @@ from .common import (
     has_float_products,
     new_table,
     open_models,
+    show_refusal,
     show_verdicts,
     tracked,
 )
@@ -193,8 +194,7 @@ def run(names: Sequence[str], rounds: int, out: Console) -> dict[str, Any]:
     results = {m.name: measure(m, rounds) for m in tracked(models, lambda m: f"throughput, {m.name}")}
     out.print(_table(results))
     for name, result in results.items():
-        if result.refusal:
-            out.print(f"{name}: not compared: {result.refusal}", markup=False)
+        show_refusal(name, result.refusal, out)
     return {
         "models": {
             name: {

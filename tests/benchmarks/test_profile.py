@@ -62,6 +62,9 @@ def test_the_command_prints_tables_and_writes_json(
         ([("softmax", "__call__", "y = x + 1")], "other"),
         # the innermost frame that a rule knows decides
         ([("fixed_point", "f", "x"), ("softmax", "__call__", "")], "requantize"),
+        ([("hybrid", "_quantize", "x * y"), ("conv", "__call__", "self.quantize(x)")], "requantize"),
+        # glue is overhead, but not what it calls
+        ([("new_module", "f", "x"), ("conv", "__call__", "self.go(x)")], "other"),
         ([], "overhead"),
     ],
 )
