@@ -73,14 +73,14 @@ class ConvFloat:
         self._convolution = prepare_convolution(filters, geometry, np.float32, in_order=in_order)
         self._biases = None if biases is None else _repeat(biases, self._convolution.windows_per_tile)
 
+    @np.errstate(all="ignore")
     def __call__(self, image: Float32s, output: Float32s) -> None:
         """Compute `output` for `image`."""
         output = output.reshape(self._convolution.shape)
-        with np.errstate(all="ignore"):
-            for where, acc in self._convolution(image):
-                if self._biases is not None:
-                    _add_repeated(acc.reshape(-1), self._biases)
-                acc.clip(self.low, self.high, out=output[where])
+        for where, acc in self._convolution(image):
+            if self._biases is not None:
+                _add_repeated(acc.reshape(-1), self._biases)
+            acc.clip(self.low, self.high, out=output[where])
 
 
 def _repeat(biases: Float32s, windows: int) -> Float32s:
@@ -176,20 +176,20 @@ class HybridScaling:
             quantized, scales = quantize_symmetric(rows)
             return quantized.reshape(images.shape), scales
         quantized, scales, zero_points = quantize_asymmetric(rows)
-        quantized -= zero_points[:, None]
+        quantized -= zero_points[:, None].astype(np.float32)
         return quantized.reshape(images.shape), scales
 
+    @np.errstate(all="ignore")
     def finish(self, acc: Array, image_scale: np.float32, biases: Float32s | None) -> Float32s:
         """The outputs for integer sums over an image of that scale; may be in the memory of `acc`."""
         outputs = acc.astype(np.float32, copy=False)
-        with np.errstate(all="ignore"):
-            if self.scales_first:
-                outputs *= self.scales * image_scale
-            else:
-                outputs *= self.scales
-                outputs *= image_scale
-            if biases is not None:
-                outputs += biases
+        if self.scales_first:
+            outputs *= self.scales * image_scale
+        else:
+            outputs *= self.scales
+            outputs *= image_scale
+        if biases is not None:
+            outputs += biases
         clamp(outputs, self.low, self.high)
         return outputs
 

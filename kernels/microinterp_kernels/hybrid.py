@@ -6,6 +6,8 @@ against the runtime. TFLite Micro has no such operators.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,9 +21,8 @@ _LOWEST, _HIGHEST = np.float32(-128), np.float32(127)
 _VECTOR = 8  # so many elements the native vector loop takes at once; the rest goes through C's round
 
 
-def quantize_asymmetric(
-    rows: Float32s,
-) -> tuple[Float32s, Float32s, NDArray[np.int32]]:
+@np.errstate(all="ignore")
+def quantize_asymmetric(rows: Float32s) -> tuple[Float32s, Float32s, NDArray[np.int32]]:
     """Each row of `rows` (float32 [n, size]) as whole numbers in −128…127 with its own scale and zero point.
 
     Returns the numbers, float32 [n, size], scales float32 [n] and zero points int32 [n]: row ≈ scale · (number −
@@ -29,19 +30,19 @@ def quantize_asymmetric(
     """
     low = np.minimum(rows.min(axis=1, initial=np.inf), np.float32(0))
     high = np.maximum(rows.max(axis=1, initial=-np.inf), np.float32(0))
-    with np.errstate(all="ignore"):
-        scale = (high - low).astype(np.float64) / 255.0
-        from_low, from_high = -128.0 - low / scale, 127.0 - high / scale
-        low_is_closer = 128.0 + np.abs(low / scale) < 127.0 + np.abs(high / scale)
-        exact = np.clip(np.where(low_is_closer, from_low, from_high), -128.0, 127.0)
-        zero_points = np.nan_to_num(round_half_away(exact)).astype(np.int32)
-        scales = scale.astype(np.float32)
-        inverse = np.where(scales == 0, np.float32(0), np.float32(1) / scales)
+    scale = (high - low).astype(np.float64) / 255.0
+    from_low, from_high = -128.0 - low / scale, 127.0 - high / scale
+    low_is_closer = 128.0 + np.abs(low / scale) < 127.0 + np.abs(high / scale)
+    exact = np.clip(np.where(low_is_closer, from_low, from_high), -128.0, 127.0)
+    zero_points = np.nan_to_num(round_half_away(exact)).astype(np.int32)
+    scales = scale.astype(np.float32)
+    inverse = np.where(scales == 0, np.float32(0), np.float32(1) / scales)
     zeros = low == high
     scales[zeros], zero_points[zeros], inverse[zeros] = 1, 0, 1
     return _quantize(rows, inverse, zero_points), scales, zero_points
 
 
+@np.errstate(all="ignore")
 def quantize_symmetric(rows: Float32s) -> tuple[Float32s, Float32s]:
     """Each row of `rows` (float32 [n, size]) as whole numbers in −127…127 with its own scale.
 
@@ -50,9 +51,8 @@ def quantize_symmetric(rows: Float32s) -> tuple[Float32s, Float32s]:
     """
     reach = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
     zeros = reach == 0
-    with np.errstate(all="ignore"):
-        scales = reach / np.float32(127)
-        inverse = np.float32(127) / reach
+    scales = reach / np.float32(127)
+    inverse = np.float32(127) / reach
     scales[zeros], inverse[zeros] = 1, 1
     return _quantize(rows, inverse, None), scales
 
@@ -64,27 +64,26 @@ def _quantize(rows: Float32s, inverse: Float32s, zero_points: NDArray[np.int32] 
     takes the ends of int32, and adds the zero point, wrapping; the loop for the rest makes them the least if it
     is symmetric, else 0 if they are no number and saturates otherwise.
     """
-    is_ordinary = bool(((inverse > 0) & (inverse < np.inf)).all())  # then no product is far beyond ±255
-    with np.errstate(all="ignore"):
-        scaled = rows * inverse[:, None]
-        whole = rows.shape[1] // _VECTOR * _VECTOR
-        body, rest = scaled[:, :whole], scaled[:, whole:]
-        body += _halves(body)
-        if is_ordinary:
-            if rest.size:
-                rest[...] = round_half_away(rest)
-            np.trunc(body, out=body)
-            if zero_points is not None:  # else nothing is beyond −127…127
-                scaled += zero_points[:, None].astype(np.float32)
-                scaled.clip(_LOWEST, _HIGHEST, out=scaled)
-            return scaled
-        lowest = -127 if zero_points is None else -128
-        offsets = np.zeros((1, 1), np.int32) if zero_points is None else zero_points[:, None]
-        body = np.trunc(body)
-        quantized = np.where(body >= _TWO_31, np.int32(2**31 - 1), _or_least(body).astype(np.int32)) + offsets
-        rest = round_half_away(rest) + offsets.astype(np.float32)
-        rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
-        rest = np.clip(rest, lowest, 127).astype(np.int32)
+    is_ordinary = all(0 < i < math.inf for i in inverse.tolist())  # then no product is far beyond ±255
+    scaled = rows * inverse[:, None]
+    whole = rows.shape[1] // _VECTOR * _VECTOR
+    body, rest = scaled[:, :whole], scaled[:, whole:]
+    body += _halves(body)
+    if is_ordinary:
+        if rest.size:
+            rest[...] = round_half_away(rest)
+        np.trunc(body, out=body)
+        if zero_points is not None:  # else nothing is beyond −127…127
+            scaled += zero_points[:, None].astype(np.float32)
+            scaled.clip(_LOWEST, _HIGHEST, out=scaled)
+        return scaled
+    lowest = -127 if zero_points is None else -128
+    offsets = np.zeros((1, 1), np.int32) if zero_points is None else zero_points[:, None]
+    body = np.trunc(body)
+    quantized = np.where(body >= _TWO_31, np.int32(2**31 - 1), _or_least(body).astype(np.int32)) + offsets
+    rest = round_half_away(rest) + offsets.astype(np.float32)
+    rest = _or_least(rest) if zero_points is None else np.where(np.isnan(rest), np.float32(0), rest)
+    rest = np.clip(rest, lowest, 127).astype(np.int32)
     return np.concatenate([quantized, rest], axis=1).clip(lowest, 127).astype(np.float32)
 
 
