@@ -195,6 +195,9 @@ def _bit_length(x: Int64s) -> Int64s:
     return np.frexp(x.astype(np.float64))[1].astype(np.int64)
 
 
+_EIGHT = np.array(8, np.uint16)
+
+
 class Tabulated:
     """A function of two 8-bit numbers as a table of its 65,536 results.
 
@@ -209,8 +212,9 @@ class Tabulated:
 
     def __call__(self, x: Array, y: Array, output: Array) -> None:
         """Compute `output`."""
-        index = np.multiply(x.view(np.uint8), 256, dtype=np.intp) + y.view(np.uint8)
-        self.table.take(index, out=output, mode="clip")
+        index = x.view(np.uint8).astype(np.uint16)
+        index <<= _EIGHT
+        self.table.take(index | y.view(np.uint8), out=output, mode="wrap")  # the quickest way to take
 
 
 @np.errstate(all="ignore")

@@ -29,7 +29,7 @@ class LookupTable:
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """The function of each element of `x`."""
-        return self.values.take(x.view(self._index_type))
+        return self.values.take(x.view(self._index_type), mode="wrap")  # the quickest; none is out of range
 
 
 def lookup_table_8bit(

@@ -50,6 +50,7 @@ class _Taps:
             padded, (len(rows), len(columns), *self.output_shape), (y, x, b, y * stride[0], x * stride[1], c)
         )
         self.taps = [tap for row in self._windows for tap in row]
+        self._ones = np.ones(len(self.taps), dtype)
         self._stack = np.empty(self._windows.shape, dtype) if self._windows.size <= _MOST_STACKED else None
 
     def reduce(self, operation: np.ufunc, result: NDArray[Any]) -> None:
@@ -65,6 +66,15 @@ class _Taps:
             operation.reduce(flat, axis=0, out=result.reshape(-1))
         else:  # NumPy does not reduce a single column from first to last
             result[...] = operation.accumulate(flat, axis=0)[-1]
+
+    def add_in_any_order(self, result: NDArray[Any]) -> None:
+        """Add up taps whose sums are exact into `result` of `output_shape`."""
+        if self._stack is None:
+            self.reduce(np.add, result)
+            return
+        self._stack[...] = self._windows
+        flat = self._stack.reshape(len(self.taps), -1)
+        self._ones.dot(flat, result.reshape(-1))
 
 
 def _useful(image: int, count: int, window: int, stride: int, padding: int) -> range:
@@ -131,10 +141,11 @@ class AveragePool2DInteger:
     def __call__(self, image: NDArray[Any], output: NDArray[Any]) -> None:
         """Pool `image` (of the prepared shape and type) into `output` (of the same type)."""
         self._taps.image[...] = image
-        self._taps.reduce(np.add, self._total)
+        self._taps.add_in_any_order(self._total)
         # C's (total ± n / 2) / n, all in integers: the quotients are far enough from the next integer for float64
-        np.copysign(self._half_window, self._total, out=self._half)
-        np.add(self._total, self._half, out=self._average)
+        self._average[...] = self._total  # converting first is faster than adding different types
+        np.copysign(self._half_window, self._average, out=self._half)
+        np.add(self._average, self._half, out=self._average)
         np.divide(self._average, self._inside, out=self._average)
         np.maximum(self._average, self._low, out=self._average)
         np.minimum(self._average, self._high, out=self._average)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .fixed_point import (
+    Int64s,
     clip_to,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
@@ -35,6 +36,9 @@ def softmax_float32(x: Float32s, beta: float) -> Float32s:
 
 _INPUT_INTEGER_BITS = 5  # of the argument of exp
 _SUM_INTEGER_BITS = 12
+
+# arrays, because NumPy takes longer to look at a number
+_BITS, _HALF = np.array(31), np.array(1 << 30)
 
 
 class Softmax8Bit:
@@ -63,25 +67,33 @@ class Softmax8Bit:
         self.exps[below] = exp_on_negative_values(scaled, _INPUT_INTEGER_BITS)
         self.summands = rounding_divide_by_pot(self.exps, _SUM_INTEGER_BITS)
         limits = np.iinfo(np.dtype(output_type))
-        self.output_type, self.low, self.high = limits.dtype, limits.min, limits.max
+        self.output_type = limits.dtype
+        self._low, self._most = np.array(limits.min, np.int64), np.array(limits.max - limits.min, np.int64)
         self._bits_below_exponent = 32 - _SUM_INTEGER_BITS - (31 - limits.bits)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """Softmax of `x`."""
-        below = (x.max(axis=-1, keepdims=True) - x).view(np.uint8)  # wraps in int8; the bits are right
-        sums: Any = self.summands.take(below).sum(axis=-1, keepdims=True) & 0xFFFFFFFF
+        # wraps in int8; the bits are right
+        below = (np.maximum.reduce(x, axis=-1, keepdims=True) - x).view(np.uint8)
+        sums: Any = np.add.reduce(self.summands.take(below), axis=-1, keepdims=True)
         if sums.size == 1:  # plain ints are many times faster than arrays of one element
-            sums = int(sums.item())
+            sums = sums.item() & 0xFFFFFFFF
             bits = sums.bit_length()
         else:
+            sums &= 0xFFFFFFFF
             bits = np.frexp(sums)[1].astype(np.int64)
         # 1 / sum = scale · 2^(31 − bits)
         scale = one_over_one_plus_x_for_x_in_0_1((sums << (32 - bits)) - (1 << 31))
         exponent = bits - self._bits_below_exponent
-        share = (self.exps.take(below) * scale + (1 << 30)) >> 31
-        y = (share + (1 << (exponent - 1))) >> exponent
-        saturated: NDArray[Any] = np.minimum(y + self.low, self.high).astype(self.output_type)
-        return saturated
+        y: Int64s = self.exps.take(below)
+        y *= scale
+        y += _HALF
+        y >>= _BITS
+        y += 1 << (exponent - 1)
+        y >>= exponent
+        np.minimum(y, self._most, out=y)
+        y += self._low
+        return y.astype(self.output_type)
 
 
 class SoftmaxInt16:
