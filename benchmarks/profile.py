@@ -1,6 +1,6 @@
 """Where the time of a model goes, per operator and per phase: `python -m benchmarks.profile MODEL`.
 
-Nothing is added to the kernels. Three runs, in turns:
+Nothing is added to the kernels. Three kinds of runs, the first two in turns:
 
 * plain invokes: their median is the total;
 * invokes with a clock around each operator, whose own cost is measured and taken off: the time per operator;
@@ -19,6 +19,7 @@ import faulthandler
 import itertools
 import linecache
 import re
+import resource
 import signal
 import statistics
 import tempfile
@@ -26,6 +27,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -47,6 +49,7 @@ from .common import cells, console, new_table, open_models, tracked, write_json
 
 _ROUNDS = 6
 _HOT_LINES = 12
+_MOST_ATTEMPTS = 20
 _SAMPLING_SECONDS = 0.00097  # between two looks at the stack
 _OPERATOR = "operator_"  # the name of an operator's function on the stack goes on with its number
 
@@ -202,7 +205,7 @@ def profile(
     runtime: RuntimeName,
     *,
     batch: int = 1,
-    seconds: float = 6.0,
+    seconds: float = 8.0,
     float_mode: FloatMode = "exact",
 ) -> Profile:
     """Profile a model for so many seconds.
@@ -214,19 +217,15 @@ def profile(
     operators = [
         OperatorProfile(node.index, node.name, _shapes(node), batch * _macs(node)) for node in bench.nodes
     ]
-    share = seconds / _ROUNDS
+    share = seconds / 2 / _ROUNDS
     plain: list[float] = []
     times: list[list[float]] = [[] for _ in bench.step_nodes]
-    stacks: list[list[Frame]] = []
     for _ in tracked(range(_ROUNDS), lambda _: f"profile of {model.name}"):
-        plain += bench.invoke(share * 0.2)
+        plain += bench.invoke(share / 2)
         bench.exchange_steps(lambda i, step: _timed(step, times[i]))
-        list(bench.invoke(share * 0.3))
-        bench.exchange_steps(lambda i, step: _named(bench.step_nodes[i].index, step))
-        with tempfile.TemporaryFile("w+") as log:
-            _invoke_under_timer(bench, share * 0.5, log)
-            stacks += _parse(log)
+        list(bench.invoke(share / 2))
         bench.restore_steps()
+    stacks = _look(model, runtime, batch, float_mode, seconds / 2)
     cost = _clock_cost()
     for node, measured in zip(bench.step_nodes, times, strict=True):
         if measured:  # not behind a dynamic tensor
@@ -314,23 +313,53 @@ def _named(index: int, step: Callable[[], Any]) -> Callable[[], Any]:
     return operator
 
 
-def _invoke_under_timer(bench: _Bench, seconds: float, log: Any) -> None:
-    """Invoke, with the stack written to a file at each tick."""
-    faulthandler.register(signal.SIGALRM, log, all_threads=False)
-    try:
+def _look(
+    model: NamedModel, runtime: RuntimeName, batch: int, float_mode: FloatMode, seconds: float
+) -> list[list[Frame]]:
+    """Stacks of so many seconds of invokes."""
+    stacks: list[list[Frame]] = []
+    wanted = int(seconds / _SAMPLING_SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        for attempt in range(_MOST_ATTEMPTS):
+            log = Path(folder) / str(attempt)
+            rest = max(1, wanted - len(stacks)) * _SAMPLING_SECONDS
+            arguments = (model, runtime, batch, float_mode, rest, log)
+            process = get_context("spawn").Process(target=_invoke_under_timer, args=arguments)
+            process.start()
+            process.join()
+            code = process.exitcode or 0
+            if code > 0:
+                raise RuntimeError("invoking under a timer has failed, see above")
+            found = list(_parse(log)) if log.exists() else []
+            stacks += found[: len(found) + (-1 if code else 0)]  # the last one before a crash is broken
+            if code == 0 or len(stacks) >= wanted:
+                break
+    return stacks
+
+
+def _invoke_under_timer(
+    model: NamedModel, runtime: RuntimeName, batch: int, float_mode: FloatMode, seconds: float, path: Path
+) -> None:
+    """Invoke, with the stack written to a file at each tick.
+
+    To be run in a process of its own: a tick may meet CPython in the few instructions in which it exchanges its
+    frames, and reading them then ends in a segmentation fault.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bench = _Bench(model, runtime, batch, float_mode)
+    bench.exchange_steps(lambda i, step: _named(bench.step_nodes[i].index, step))
+    with path.open("w") as log:
+        faulthandler.register(signal.SIGALRM, log, all_threads=False)
         signal.setitimer(signal.ITIMER_REAL, _SAMPLING_SECONDS, _SAMPLING_SECONDS)
         for _ in bench.invoke(seconds):
             pass
-    finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.unregister(signal.SIGALRM)
 
 
-def _parse(log: Any) -> Iterator[list[Frame]]:
+def _parse(log: Path) -> Iterator[list[Frame]]:
     """The stacks in a file that `faulthandler` has written."""
-    log.seek(0)
     stack: list[Frame] = []
-    for text in log:
+    for text in log.read_text("utf-8", "replace").splitlines():
         found = re.match(r'  File "(.*)", line (\d+) in (.*)', text)
         if found:
             stack.append(Frame(found[1], int(found[2]), found[3]))
@@ -406,7 +435,7 @@ def main(
     runtime: Annotated[str, typer.Option(help="Whose results to give: tflite or tflm.")] = "tflite",
     batch: Annotated[int, typer.Option(min=1, help="Samples at once, as run_batch does it.")] = 1,
     fast: Annotated[bool, typer.Option("--fast", help='float_mode="fast".')] = False,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 6.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 8.0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the figures to this file.")
     ] = None,

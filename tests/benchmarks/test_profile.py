@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import faulthandler
 import json
 import signal
 from pathlib import Path
@@ -47,6 +48,18 @@ def test_the_command_prints_tables_and_writes_json(
     assert "invoke without instruments" in printed
     figures = json.loads(path.read_text("utf-8"))
     assert sum(figures["phases"].values()) == pytest.approx(figures["invoke_us"])
+
+
+def test_stacks_are_read_as_faulthandler_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("w") as log:
+        for _ in range(2):
+            faulthandler.dump_traceback(log, all_threads=False)
+    first, second = profiling._parse(path)
+    here = test_stacks_are_read_as_faulthandler_writes_them.__code__
+    assert first[0] == second[0]
+    assert (first[0].path, first[0].function) == (here.co_filename, here.co_name)
+    assert classify(first[:1]) == "overhead"
 
 
 @pytest.mark.parametrize(
