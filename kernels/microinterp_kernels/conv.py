@@ -19,14 +19,15 @@ from .clamp import clamp
 from .convolution import Array, Geometry, convolve, prepare_convolution
 from .fixed_point import Int64s
 from .hybrid import quantize_asymmetric, quantize_symmetric
+from .requantize import Requantize, RequantizeInt64
 
 _MOST_BIASES = (
     2**14
 )  # biases are repeated to rows of up to so many elements: NumPy's inner loops want long ones
 
 Float32s = NDArray[np.float32]
-#: What makes a `Requantize` or `RequantizeInt64`, given the keyword arguments `biases`, `reach` and `rows`.
-Requantizer = Callable[..., Callable[..., Array]]
+#: What makes one of them, given the keyword arguments `biases`, `reach` and `takes_multiples`.
+Requantizer = Callable[..., Requantize | RequantizeInt64]
 
 
 def conv_filters(weights: Array, channels: int) -> Array:
@@ -138,8 +139,10 @@ class ConvInteger:
         sums = centered.sum(axis=(2, 3, 4)).reshape(-1)
         constants = -image_zero_point * sums if biases is None else biases - image_zero_point * sums
         dtype = np.float32 if reach.max() <= 2**24 else np.float64
+        self._requantize = requantizer(biases=constants, reach=reach, takes_multiples=True)
+        centered *= self._requantize.factors.reshape(*centered.shape[:2], 1, 1, 1)
         self._convolution = prepare_convolution(centered, geometry, dtype, image_zero_point, in_order=False)
-        self._requantize = requantizer(biases=constants, reach=reach, rows=self._convolution.windows_per_tile)
+        self._requantize.expect_rows(self._convolution.windows_per_tile)
 
     def __call__(self, image: Array, output: Array) -> None:
         """Compute `output` for `image`."""

@@ -43,7 +43,15 @@ def near_thresholds(
 
 @pytest.mark.parametrize(
     ("form", "least"),
-    [("_OneStep", 3), ("_OneStep", 23), ("_TwoSteps", 3), ("_TwoSteps", 22), ("_FixedPoint", 3)],
+    [
+        ("_InFloat32", 3),
+        ("_InFloat32", 12),
+        ("_OneStep", 3),
+        ("_OneStep", 23),
+        ("_TwoSteps", 3),
+        ("_TwoSteps", 22),
+        ("_FixedPoint", 3),
+    ],
 )
 @given(data=st.data())
 def test_requantize(form: str, least: int, data: st.DataObject) -> None:
@@ -58,14 +66,21 @@ def test_requantize(form: str, least: int, data: st.DataObject) -> None:
         low = max(low, zero_point)
     if draw(st.booleans()):
         high = min(high, max(low, zero_point + 40))
-    most = int(2.0 ** draw(st.floats(least, 29)))
+    in_float32 = form == "_InFloat32"
+    most = int(2.0 ** draw(st.floats(least, 20 if in_float32 else 29)))
     reach, biases = rng.integers(1, most + 1, channels), rng.integers(-most, most + 1, channels)
+    reach[rng.random(channels) < 0.1] = 0
     q, shifts = quantize_multipliers(real)
-    prepared = Requantize(q, shifts, zero_point, low, high, dtype, biases=biases, reach=reach)
+    prepared = Requantize(
+        q, shifts, zero_point, low, high, dtype, biases=biases, reach=reach, takes_multiples=in_float32
+    )
+    prepared.expect_rows(draw(st.integers(0, 20)))
     assume(type(prepared._form).__name__ == form)
 
     acc = near_thresholds(rng, real, biases, reach, draw(st.sampled_from([1, 7, 300, 5000])))
     expected = requantize(acc + biases, q, shifts, zero_point, low, high).astype(dtype)
+    acc *= prepared.factors
+    assert abs(acc).max() <= 2**24 or not in_float32
     actual = prepared(acc.astype(np.float32 if reach.max() <= 2**24 else np.float64))
     np.testing.assert_array_equal(actual, expected, strict=True)
     scattered = np.zeros((*acc.shape, 2), dtype)[..., 0]
@@ -89,6 +104,19 @@ def test_requantize_int64(form: str, data: st.DataObject) -> None:
     acc = near_thresholds(rng, real * 2.0 ** -draw(st.integers(0, 7)), biases, reach, 300)
     expected = requantize_int64(acc + biases, q, shifts, low, high).astype(np.int16)
     np.testing.assert_array_equal(prepared(acc.astype(np.float64)), expected, strict=True)
+
+
+@given(seed=st.integers(0, 2**32), reach=st.integers(1, 3000), zero_point=st.integers(-128, 127))
+def test_every_accumulator_in_float32(seed: int, reach: int, zero_point: int) -> None:
+    rng = np.random.default_rng(seed)
+    q, shifts = quantize_multipliers(np.exp2(rng.uniform(-7, 0, 3)) * 200 / reach)
+    biases = rng.integers(-reach, reach + 1, 3)
+    limits = (zero_point, zero_point, 127, np.int8)
+    prepared = Requantize(q, shifts, *limits, biases=biases, reach=reach, takes_multiples=True)
+    assume(type(prepared._form).__name__ == "_InFloat32")
+    acc = np.arange(-reach, reach + 1)[:, None]
+    actual = prepared((acc * prepared.factors).astype(np.float32))
+    np.testing.assert_array_equal(actual, requantize(acc + biases, q, shifts, *limits[:3]))
 
 
 def test_without_a_reach_nothing_is_assumed() -> None:
