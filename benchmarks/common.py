@@ -29,7 +29,7 @@ from tests.shared import model_paths
 Array = NDArray[Any]
 Item = TypeVar("Item")
 
-_WIDTH = 150  # of what is written into a pipe
+_WIDTH = 160  # of what is written into a pipe
 
 #: The sets of models that have targets of their own.
 MODEL_SETS: Mapping[str, tuple[str, ...]] = {

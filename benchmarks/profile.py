@@ -47,7 +47,7 @@ from microinterp_tools.models import NamedModel
 
 from .common import cells, console, new_table, open_models, tracked, write_json
 
-_ROUNDS = 6
+_ROUNDS = 24
 _HOT_LINES = 12
 _MOST_ATTEMPTS = 20
 _SAMPLING_SECONDS = 0.00097  # between two looks at the stack
@@ -82,7 +82,7 @@ RULES = (
     Rule("requantize", module=_MIXED, function="finish|quantize"),
     Rule("bias/activation", module=_MIXED, line=r"clamp\(|\.clip\(|biases|np\.m..imum"),
     Rule("gather/pad", module=_MIXED, function="fill|gather|pad|_view"),
-    Rule("gather/pad", module="conv|convolution", line=r"\.reshape\("),
+    Rule("gather/pad", module="convolution", line=r"\.reshape\("),
     Rule("gather/pad", module=_MIXED, line=r"\[\.\.\.\] =|ascontiguousarray|astype|copyto"),
 )
 
