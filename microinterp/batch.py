@@ -49,14 +49,15 @@ class Samples:
             values = np.asarray(values)
             if values.dtype.kind in "iuf" and values.dtype != tensor.dtype:
                 raise TensorError(f"{tensor}: give its samples as an array of {tensor.dtype}")
-        self._values, self._tensor = values, tensor
+        self.values, self._tensor = values, tensor
         shape, own = tuple(values.shape), tensor.shape
         #: Whether samples have an axis of their own.
         self.is_stacked = len(shape) == len(own) + 1
         if self.is_stacked and shape[1:] == own:
-            self._rows, self.count = 1, shape[0]
+            #: How many rows of `values` a sample has, and how many samples there are.
+            self.rows, self.count = 1, shape[0]
         elif own and len(shape) == len(own) and shape[1:] == own[1:] and own[0] and shape[0] % own[0] == 0:
-            self._rows, self.count = own[0], shape[0] // own[0]
+            self.rows, self.count = own[0], shape[0] // own[0]
         else:
             raise TensorError(
                 f"{tensor}: samples of the shape {list(shape)} do not fit; give them as "
@@ -69,12 +70,8 @@ class Samples:
 
     def __getitem__(self, samples: slice) -> Array:
         """Some of the samples, [samples, *shape of the input]."""
-        part = np.asarray(self._values[self.rows(samples)])
+        part = np.asarray(self.values[samples.start * self.rows : samples.stop * self.rows])
         return part.reshape(samples.stop - samples.start, *self._tensor.shape)
-
-    def rows(self, samples: slice) -> slice:
-        """Where some of the samples are along the first axis of the array."""
-        return slice(samples.start * self._rows, samples.stop * self._rows)
 
 
 def in_order(inputs: Any, tensors: Sequence[RuntimeTensor]) -> tuple[Any, ...]:
