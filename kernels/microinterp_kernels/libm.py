@@ -68,17 +68,19 @@ def _root_of_power_of_two(exponent: int, degree: int) -> float:
 _EXP_STEPS = 32  # per power of two
 # The bits of 2^(i / 32), each the nearest double (in integers, since the C library's pow may be off by a bit).
 _EXP_TABLE = np.array([_root_of_power_of_two(i, _EXP_STEPS) for i in range(_EXP_STEPS)]).view(np.int64)
-_EXP_C1 = float.fromhex("0x1.62e42ff0c52d6p-1") / _EXP_STEPS
-_EXP_C2 = float.fromhex("0x1.ebfce50fac4f3p-3") / _EXP_STEPS**2
-_EXP_C3 = float.fromhex("0x1.c6af84b912394p-5") / _EXP_STEPS**3
-_STEPS_PER_UNIT = float.fromhex("0x1.71547652b82fep+0") * _EXP_STEPS  # 32 / ln 2
+# Arrays, because NumPy takes longer to look at a number.
+_EXP_C1 = np.array(float.fromhex("0x1.62e42ff0c52d6p-1") / _EXP_STEPS)
+_EXP_C2 = np.array(float.fromhex("0x1.ebfce50fac4f3p-3") / _EXP_STEPS**2)
+_EXP_C3 = np.array(float.fromhex("0x1.c6af84b912394p-5") / _EXP_STEPS**3)
+_STEPS_PER_UNIT = np.array(float.fromhex("0x1.71547652b82fep+0") * _EXP_STEPS)  # 32 / ln 2
 # The same in two parts, the first so short that its product with a float32 is exact in double.
-_STEPS_PER_UNIT_HIGH = float.fromhex("0x1.715476p+0") * _EXP_STEPS
-_STEPS_PER_UNIT_LOW = _STEPS_PER_UNIT - _STEPS_PER_UNIT_HIGH
+_STEPS_PER_UNIT_HIGH = np.array(float.fromhex("0x1.715476p+0") * _EXP_STEPS)
+_STEPS_PER_UNIT_LOW = np.array(_STEPS_PER_UNIT - _STEPS_PER_UNIT_HIGH)
 # Added to a double below 2^51 it leaves the nearest whole number in the low bits of the sum.
-_TO_INTEGER = 1.5 * 2.0**52
+_TO_INTEGER = np.array(1.5 * 2.0**52)
 # Beyond these e^x is zero or infinite.
-_EXP_LOW, _EXP_HIGH = np.float32(-104), np.float32(89)
+_ONE, _STEP, _BITS, _MANTISSA_BITS = (np.array(v) for v in (1.0, _EXP_STEPS - 1, 5, 52))
+_EXP_LOW, _EXP_HIGH = np.array(-104, np.float32), np.array(89, np.float32)
 
 
 @_elementwise
@@ -88,9 +90,9 @@ def expf(x: Float32s) -> Float32s:
     # e^x = 2^(steps / 32) · 2^(rest / 32), where glibc rounds the rest only once (fused multiply-add)
     shifted = x64 * _STEPS_PER_UNIT + _TO_INTEGER
     rest = (x64 * _STEPS_PER_UNIT_HIGH - (shifted - _TO_INTEGER)) + x64 * _STEPS_PER_UNIT_LOW
-    polynomial = (_EXP_C3 * rest + _EXP_C2) * (rest * rest) + (_EXP_C1 * rest + 1.0)
+    polynomial = (_EXP_C3 * rest + _EXP_C2) * (rest * rest) + (_EXP_C1 * rest + _ONE)
     steps = shifted.view(np.int64)
-    power = _EXP_TABLE[steps & (_EXP_STEPS - 1)] + (steps >> 5 << 52)
+    power = _EXP_TABLE.take(steps & _STEP) + (steps >> _BITS << _MANTISSA_BITS)
     y: Float32s = (polynomial * power.view(np.float64)).astype(np.float32)
     return y
 
