@@ -400,26 +400,26 @@ def _find_float32(form: _OneStep, reach: Float64s) -> tuple[_InFloat32, Int64s] 
         return None  # the division was not exact enough
     at[never], before[always] = np.inf, -np.inf
     scales, offsets = np.empty((2, reach.size), np.float32)
-    factors = np.zeros(reach.size, np.int64)
-    for nudge, factor in product((0, 1, -1), _FACTORS):
-        left = np.flatnonzero(factors == 0)
-        left = left[reach[left] * factor <= _EXACT_IN_FLOAT32]
-        if not left.size:
-            break
+    factors = np.empty(reach.size, np.int64)
+    left = np.arange(reach.size)  # the channels of `at` and `before`, for which nothing is found yet
+    for factor, nudge in product(_FACTORS, (0, 1, -1)):
+        if (reach[left] * factor > _EXACT_IN_FLOAT32).any():
+            return None
         # a scale that is next to nothing does not matter
         scale = (np.maximum(form.scale[left], 2.0**-30) / factor).astype(np.float32)
         scale = np.nextafter(scale, np.float32(nudge * np.inf)) if nudge else scale
-        lowest = (levels / scale - at[:, left] * factor).max(axis=0)
-        highest = (levels / scale - before[:, left] * factor).min(axis=0)
+        ideal, high, low = levels / scale, at * factor, before * factor
+        lowest, highest = (ideal - high).max(axis=0), (ideal - low).min(axis=0)
         lowest = np.maximum(lowest, highest - 1 / scale)  # one of both may be infinite
         highest = np.minimum(highest, lowest + 1 / scale)
         offset = ((lowest + highest) / 2).astype(np.float32)
-        fits = ((((at[:, left] * factor).astype(np.float32) + offset) * scale) >= levels).all(axis=0)
-        fits &= ((((before[:, left] * factor).astype(np.float32) + offset) * scale) < levels).all(axis=0)
-        scales[left], offsets[left], factors[left[fits]] = scale, offset, factor
-    if not factors.all():
-        return None
-    return _InFloat32(scales, offsets, form.low, form.high, form.dtype), factors
+        fits = ((high.astype(np.float32) + offset) * scale >= levels).all(axis=0)
+        fits &= ((low.astype(np.float32) + offset) * scale < levels).all(axis=0)
+        scales[left], offsets[left], factors[left] = scale, offset, factor
+        left, at, before = left[~fits], at[:, ~fits], before[:, ~fits]
+        if not left.size:
+            return _InFloat32(scales, offsets, form.low, form.high, form.dtype), factors
+    return None
 
 
 def _repeats(channels: int, rows: int) -> int:
