@@ -78,6 +78,8 @@ class PreparedSubgraph:
             for i, operator in enumerate(definition.operators)
         ]
         self.invocations: list[Invocation] = []
+        #: Outputs that were computed at prepare.
+        self._folded: set[RuntimeTensor] = set()
         self._steps: list[Step] = []
         self.is_prepared = False
 
@@ -85,13 +87,19 @@ class PreparedSubgraph:
         """Prepare the operators in order, up to the first that reads a dynamic tensor."""
         for tensor in self.tensors:
             tensor.dynamic = False
+            if tensor in self._folded:
+                tensor.constant = None
             if tensor.constant is None:
                 tensor.array = None
+        self._folded.clear()
         self.invocations = []
         for node in self.nodes:
             if any(t is not None and t.dynamic for t in node.inputs):
                 break
-            self.invocations.append(self._prepare_node(node))
+            invocation = self._prepare_node(node)
+            if node.name in self._graph.runtime.folded_operators and _depends_on_constants(invocation):
+                invocation = self._fold(node, invocation)
+            self.invocations.append(invocation)
         # Outputs of operators that wait for a dynamic tensor have no shape yet either.
         for node in self.nodes[len(self.invocations) :]:
             for tensor in node.outputs:
@@ -116,6 +124,19 @@ class PreparedSubgraph:
                 # TFLM takes a size of 0 for one that is not known yet; the shape (0,) once meant a scalar
                 node.require(0 not in tensor.shape or tensor.shape == (0,), f"{tensor} is empty")
         return invocation
+
+    def _fold(self, node: Node, invocation: Invocation) -> Invocation:
+        """Run an operator now: its outputs are constants for the operators behind it, a shape for RESHAPE, say."""
+        for tensor in node.outputs:
+            tensor.array = np.zeros(tensor.shape, tensor.dtype)
+        try:
+            run_steps([_bind(invocation)], [node])
+        except InvokeError as error:
+            raise PrepareError(str(error)) from error
+        for tensor in node.outputs:
+            tensor.constant = tensor.array
+        self._folded.update(node.outputs)
+        return Invocation(_do_nothing, ())
 
     def planned_tensors(self) -> Iterable[RuntimeTensor]:
         """The tensors that live in the arena."""
@@ -185,6 +206,16 @@ def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:
         raise
     except MISFITS as error:
         raise InvokeError(f"{nodes[done]}: its values do not fit together: {error!r}") from error
+
+
+def _depends_on_constants(invocation: Invocation) -> bool:
+    """Whether no input can change the outputs from one invoke to the next."""
+    outputs = [t for t in invocation.arguments if t is not None and t.constant is None]
+    return not invocation.dynamic and len(outputs) == 1 and not outputs[0].is_variable
+
+
+def _do_nothing() -> None:
+    """Run an operator whose outputs were computed at prepare."""
 
 
 def _bind(invocation: Invocation) -> Step:

@@ -92,6 +92,8 @@ class Runtime:
     arg_max_reads_output_type: bool
     #: ARG_MAX and ARG_MIN of float32 skip NaNs at the start; else the result is 0 there.
     arg_max_skips_leading_nans: bool
+    #: Operators that are computed at prepare where all that they depend on is constant.
+    folded_operators: frozenset[str]
     #: An operator may learn the shape of its output at invoke; else what decides the shape must be constant.
     has_dynamic_tensors: bool
     #: RESHAPE takes the shape that the model stores for its output, whatever its shape operand says.
@@ -177,6 +179,13 @@ TFLITE = Runtime(
     quantizes_per_channel=True,
     arg_max_reads_output_type=True,
     arg_max_skips_leading_nans=True,
+    folded_operators=frozenset(
+        (
+            *("BROADCAST_ARGS", "CONCATENATION", "GATHER", "MUL", "RANGE", "RANK", "RESHAPE", "SHAPE"),
+            *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
+            *("STRIDED_SLICE", "TILE"),
+        )
+    ),
     has_dynamic_tensors=True,
     reshapes_to_stored_shape=False,
     most_concatenated_inputs=None,
@@ -231,6 +240,7 @@ TFLM = Runtime(
     quantizes_per_channel=False,
     arg_max_reads_output_type=False,
     arg_max_skips_leading_nans=False,
+    folded_operators=frozenset(),
     has_dynamic_tensors=False,
     reshapes_to_stored_shape=True,
     most_concatenated_inputs=10,

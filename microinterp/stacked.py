@@ -114,6 +114,8 @@ class StackedSubgraph:
 
     def _steps_of(self, node: Node, invocation: Invocation) -> list[Step]:
         """An operator, prepared for one sample by `invocation`, as calls without arguments for all of them."""
+        if all(t.constant is not None for t in node.outputs) and node.outputs:
+            return []  # computed at prepare
         batching = find_batching(node)
         if batching is Batching.COPIED:
             source, target = (

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from microinterp import Interpreter
-from microinterp.errors import InvokeError, MicrointerpError
+from microinterp.errors import InvokeError, MicrointerpError, ModelFormatError
 from microinterp.model.ir import (
     NUMPY_TYPES,
     Model,
@@ -237,7 +237,10 @@ def check_against_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runti
 
 
 def _needs_default_resolver(model: bytes) -> bool:
-    read = read_model(model)
+    try:
+        read = read_model(model)
+    except ModelFormatError:  # which is what the test is about
+        return False
     supports = [native_support(read.operator_code(o).name) for s in read.subgraphs for o in s.operators]
     return any(
         s is not None and s.litert_reference is None and s.litert_default is not None for s in supports
@@ -295,7 +298,10 @@ def _elements_as_bytes(values: Array) -> NDArray[np.uint8]:
 
 def describe(model: bytes) -> str:
     """The operators of a model with their input types and shapes, for messages."""
-    read = read_model(model)
+    try:
+        read = read_model(model)
+    except ModelFormatError:
+        return "a model that we cannot read"
     graph = read.subgraphs[0]
     parts = []
     for operator in graph.operators:

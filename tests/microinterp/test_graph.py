@@ -13,8 +13,9 @@ from microinterp.memory import estimate_arena
 from microinterp.model.ir import Metadata, TensorType
 from microinterp.model.writer import write_model
 from microinterp_tools.models import EXAMPLES, open_model
+from tests.graphs import Graph, Step, graph_model
 from tests.shared import SHARED, model_paths, requires_shared
-from tests.single_op import TensorSpec, single_op_model
+from tests.single_op import TensorSpec, check_against_oracle, single_op_model
 
 # TFLM refuses their element types.
 NOT_IN_TFLM = ("kws_ref_model_float32", "mobilenet_v1_0.25_128_quant", "movenet_single_pose_lightning_ptq")
@@ -134,3 +135,29 @@ def test_resizing_prepares_anew() -> None:
     interpreter.resize_tensor_input(0, [1, 8, 8, 1])
     interpreter.allocate_tensors()
     interpreter.invoke()
+
+
+def test_shapes_made_of_constants_are_known_at_prepare() -> None:
+    """CONCATENATION → RESHAPE: LiteRT computes the former at prepare, so that the latter has a static output."""
+    constant = TensorSpec((1,), TensorType.INT32, data=[2])
+    model = graph_model(
+        Graph(
+            {
+                "x": TensorSpec((6,), TensorType.FLOAT32),
+                "a": constant,
+                "b": TensorSpec((1,), TensorType.INT32, data=[-1]),
+                "shape": TensorSpec((2,), TensorType.INT32),
+                "y": TensorSpec((2, 3), TensorType.FLOAT32),
+            },
+            ("x",),
+            ("y", "shape"),
+            [Step("CONCATENATION", ("a", "b"), ("shape",)), Step("RESHAPE", ("x", "shape"), ("y",))],
+        )
+    )
+    interpreter = Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    assert interpreter.get_output_details()[0]["shape"].tolist() == [2, 3]
+    assert interpreter.get_tensor(interpreter.get_output_details()[1]["index"]).tolist() == [2, -1]
+    interpreter.resize_tensor_input(0, [8])
+    assert interpreter(np.arange(8, dtype=np.float32))[0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert check_against_oracle(model, [[np.arange(6, dtype=np.float32)]], "tflite")
