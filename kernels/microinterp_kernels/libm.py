@@ -69,6 +69,7 @@ _EXP_STEPS = 32  # per power of two
 # The bits of 2^(i / 32), each the nearest double (in integers, since the C library's pow may be off by a bit).
 _EXP_TABLE = np.array([_root_of_power_of_two(i, _EXP_STEPS) for i in range(_EXP_STEPS)]).view(np.int64)
 # Arrays, because NumPy takes longer to look at a number.
+_EXP_C0 = np.array(1.0)
 _EXP_C1 = np.array(float.fromhex("0x1.62e42ff0c52d6p-1") / _EXP_STEPS)
 _EXP_C2 = np.array(float.fromhex("0x1.ebfce50fac4f3p-3") / _EXP_STEPS**2)
 _EXP_C3 = np.array(float.fromhex("0x1.c6af84b912394p-5") / _EXP_STEPS**3)
@@ -79,7 +80,7 @@ _STEPS_PER_UNIT_LOW = np.array(_STEPS_PER_UNIT - _STEPS_PER_UNIT_HIGH)
 # Added to a double below 2^51 it leaves the nearest whole number in the low bits of the sum.
 _TO_INTEGER = np.array(1.5 * 2.0**52)
 # Beyond these e^x is zero or infinite.
-_ONE, _STEP, _BITS, _MANTISSA_BITS = (np.array(v) for v in (1.0, _EXP_STEPS - 1, 5, 52))
+_STEP, _STEP_BITS, _MANTISSA_BITS = (np.array(v) for v in (_EXP_STEPS - 1, 5, 52))
 _EXP_LOW, _EXP_HIGH = np.array(-104, np.float32), np.array(89, np.float32)
 
 
@@ -90,9 +91,9 @@ def expf(x: Float32s) -> Float32s:
     # e^x = 2^(steps / 32) · 2^(rest / 32), where glibc rounds the rest only once (fused multiply-add)
     shifted = x64 * _STEPS_PER_UNIT + _TO_INTEGER
     rest = (x64 * _STEPS_PER_UNIT_HIGH - (shifted - _TO_INTEGER)) + x64 * _STEPS_PER_UNIT_LOW
-    polynomial = (_EXP_C3 * rest + _EXP_C2) * (rest * rest) + (_EXP_C1 * rest + _ONE)
+    polynomial = (_EXP_C3 * rest + _EXP_C2) * (rest * rest) + (_EXP_C1 * rest + _EXP_C0)
     steps = shifted.view(np.int64)
-    power = _EXP_TABLE.take(steps & _STEP) + (steps >> _BITS << _MANTISSA_BITS)
+    power = _EXP_TABLE.take(steps & _STEP) + (steps >> _STEP_BITS << _MANTISSA_BITS)
     y: Float32s = (polynomial * power.view(np.float64)).astype(np.float32)
     return y
 
