@@ -18,6 +18,7 @@ from .errors import (
 from .interpreter import Interpreter, OpResolverType, SignatureRunner, load_delegate
 from .model import load
 from .model.ir import Model
+from .ops.node import Invocation, Node
 
 if TYPE_CHECKING:
     from .memory import estimate_arena
@@ -27,10 +28,12 @@ __version__ = "0.1.0"
 __all__ = [
     "ArenaError",
     "Interpreter",
+    "Invocation",
     "InvokeError",
     "MicrointerpError",
     "Model",
     "ModelFormatError",
+    "Node",
     "OpResolverType",
     "PrepareError",
     "SignatureRunner",

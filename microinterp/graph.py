@@ -9,7 +9,7 @@ prepared anew at each invoke, as LiteRT does it, and have memory of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ from .memory.offline import offline_offsets
 from .memory.plan import ALIGNMENT, Buffer, Plan
 from .model.ir import NUMPY_TYPES, Array, Model, TensorType
 from .operator_support import native_support
-from .ops.node import Invocation, Node, Resources, RuntimeTensor
+from .ops.node import Invocation, Node, Prepare, Resources, RuntimeTensor
 from .ops.registry import find_prepare
 from .runtimes import RUNTIMES, FloatMode, Runtime
 
@@ -74,6 +74,7 @@ class PreparedSubgraph:
                 float_mode=graph.float_mode,
                 resources=graph.resources,
                 subgraph=graph.subgraph,
+                custom_op=graph.custom_ops.get(model.operator_code(operator).name),
             )
             for i, operator in enumerate(definition.operators)
         ]
@@ -97,7 +98,12 @@ class PreparedSubgraph:
             if any(t is not None and t.dynamic for t in node.inputs):
                 break
             invocation = self._prepare_node(node)
-            if node.name in self._graph.runtime.folded_operators and _depends_on_constants(invocation):
+            is_ours = node.custom_op is None
+            if (
+                is_ours
+                and node.name in self._graph.runtime.folded_operators
+                and _depends_on_constants(invocation)
+            ):
                 invocation = self._fold(node, invocation)
             self.invocations.append(invocation)
         # Outputs of operators that wait for a dynamic tensor have no shape yet either.
@@ -107,9 +113,9 @@ class PreparedSubgraph:
         self.is_prepared = True
 
     def _prepare_node(self, node: Node) -> Invocation:
-        prepare = find_prepare(node.name)
         if node.code.custom_code is not None:
             self._graph.check_custom_operator(node)
+        prepare = node.custom_op or find_prepare(node.name)
         assert prepare is not None, "check_operators has refused the builtin ones"
         try:
             invocation = prepare(node)
@@ -117,6 +123,8 @@ class PreparedSubgraph:
             raise
         except MISFITS as error:
             raise PrepareError(f"{node}: its tensors and options do not fit together: {error!r}") from error
+        if node.custom_op is not None and not isinstance(invocation, Invocation):
+            node.fail(f"its function in custom_ops returned {invocation!r}; it must return an Invocation")
         for tensor in invocation.dynamic:
             tensor.dynamic = True
         if not self._graph.runtime.has_dynamic_tensors:
@@ -248,6 +256,7 @@ class Graph:
         runtime: whose results to reproduce.
         preserve_all_tensors: give each tensor its own memory instead of a place in the arena.
         float_mode: whether sums of float32 products keep the runtime's order.
+        custom_ops: functions that prepare operators instead of ours, by the operators' names.
 
     Raises:
         ModelFormatError: a tensor has an element type that we do not know, or quantization that the runtime
@@ -261,10 +270,12 @@ class Graph:
         *,
         preserve_all_tensors: bool = False,
         float_mode: FloatMode = "exact",
+        custom_ops: Mapping[str, Prepare] | None = None,
     ) -> None:
         self.model = model
         self.runtime = runtime
         self.float_mode: FloatMode = float_mode
+        self.custom_ops = dict(custom_ops or {})
         self.resources = Resources()
         self._preserve_all_tensors = preserve_all_tensors
         if runtime.checks_tensors:
@@ -278,7 +289,7 @@ class Graph:
 
         Raises: as `allocate`.
         """
-        twin = Graph(self.model, self.runtime, float_mode=self.float_mode)
+        twin = Graph(self.model, self.runtime, float_mode=self.float_mode, custom_ops=self.custom_ops)
         for subgraph, other in zip(self.subgraphs, twin.subgraphs, strict=True):
             for tensor, same in zip(subgraph.inputs, other.inputs, strict=True):
                 same.shape = tensor.shape
@@ -407,11 +418,13 @@ class Graph:
 
     def _refusal(self, node: Node) -> str | None:
         """Why there is no such operator in this runtime, or here; None if there is."""
+        if node.custom_op is not None:
+            return None
         native = native_support(node.name)
         what = f"{node.name} version {node.version}"
         if native is None or not self.runtime.supports(native, node.version):
             others = [r.name for r in RUNTIMES.values() if native and r.supports(native, node.version)]
-            hint = f'; runtime="{others[0]}" has it' if others else ""
+            hint = f'; runtime="{others[0]}" has it' if others else "; custom_ops can add it"
             return f"the runtime {self.runtime.name} does not have {what}{hint}"
         if find_prepare(node.name) is None:
             return f"microinterp does not implement {what} yet"

@@ -15,7 +15,7 @@ from .errors import ModelFormatError, PrepareError, StateError, TensorError
 from .graph import Graph, PreparedSubgraph
 from .model.ir import Array, Model, SignatureDef, TensorType
 from .model.reader import read_model
-from .ops.node import RuntimeTensor
+from .ops.node import Prepare, RuntimeTensor
 from .runtimes import FLOAT_MODES, RUNTIMES, FloatMode, RuntimeName
 
 # Element types that get_tensor and the detail dicts show as Python objects.
@@ -149,6 +149,15 @@ class Interpreter:
         float_mode: `"exact"` gives those results to the last bit; `"fast"` lets BLAS add the products of float32
             CONV_2D and FULLY_CONNECTED in the order that is fastest, so that their last bits differ. See
             docs/operators.md for how much. Integer operators are the same in both.
+        custom_ops: your own operators: functions `(node: Node) -> Invocation` by the operator's name, a custom one
+            or a builtin one that it is to replace. The example below doubles numbers.
+
+        def prepare_double(node: Node) -> Invocation:
+            x, y = node.input(0), node.output(0)
+            y.shape = x.shape
+            return Invocation(lambda x, y: np.multiply(x, 2, out=y), (x, y))
+
+        interpreter = Interpreter("model.tflite", custom_ops={"Double": prepare_double})
 
     Raises:
         ModelFormatError: the model is damaged.
@@ -172,6 +181,7 @@ class Interpreter:
         *,
         runtime: RuntimeName = "tflite",
         float_mode: FloatMode = "exact",
+        custom_ops: Mapping[str, Prepare] | None = None,
     ) -> None:
         if getattr(experimental_op_resolver_type, "name", None) not in OpResolverType.__members__:
             raise TensorError(f"Unrecognized passed in op resolver type: {experimental_op_resolver_type}")
@@ -197,6 +207,7 @@ class Interpreter:
             RUNTIMES[runtime],
             preserve_all_tensors=experimental_preserve_all_tensors,
             float_mode=float_mode,
+            custom_ops=custom_ops,
         )
         self._graph.check_operators()
         self._signatures: dict[str, SignatureDef] = {

@@ -35,7 +35,7 @@ Rule = Callable[[Node], Batching]
 
 def find_batching(node: Node) -> Batching:
     """How to run a prepared operator on many samples; its tensors have their shapes for one."""
-    rule = _RULES.get(node.name)
+    rule = _RULES.get(node.name) if node.custom_op is None else None
     return Batching.ONE_BY_ONE if rule is None else rule(node)
 
 

@@ -160,6 +160,10 @@ class Resources:
             array.view(np.uint8).fill(self.default_bytes.get(i, 0) & 0xFF)
 
 
+#: What prepares an operator; an `Interpreter` takes such functions as `custom_ops`.
+Prepare = Callable[["Node"], Invocation]
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One operator about to be prepared."""
@@ -174,6 +178,8 @@ class Node:
     float_mode: FloatMode
     resources: Resources
     subgraph: Callable[[int], SubgraphRunner]
+    #: The user's function that prepares the operator; None: ours does.
+    custom_op: Prepare | None = None
 
     @property
     def name(self) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 
-from .node import Invocation, Node
-
-Prepare = Callable[[Node], Invocation]
+from .node import Prepare
 
 # module of microinterp.ops → the operators in it. An operator FOO_BAR (or a custom FooBar) is prepared by the
 # module's function `prepare_foo_bar`.
