@@ -25,8 +25,13 @@ from .padding import Padding, Pair, Windows, fit_windows
 Array = NDArray[Any]
 Where = tuple[slice, slice, slice]
 _T = TypeVar("_T")
+#: Makes the windows of a tile the rows of a matrix for each group, [groups, windows, kernel · channels per group], in
+#: the memory that it is given if they are not there yet.
+_Gather = Callable[[Array, Array], Array]
 
-_TILE = 160 * 2**10  # elements that the largest temporary of a tile has at most, roughly: it stays in the cache
+_TILE = (
+    160 * 2**10
+)  # elements that the largest temporary of a tile has at most, roughly: it stays in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,9 @@ class Convolution(Protocol):
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """For each tile: the index of its windows in `shape`, and their sums.
 
-        The sums, [images, windows down, windows across, output channels], are C-contiguous, and the caller's to
-        keep or change. The image may be of any element type whose values the sums' type can hold.
+        The sums, [images, windows down, windows across, output channels], are C-contiguous, the caller's to
+        change, and valid until the next tile. The image may be of any element type whose values the sums' type can
+        hold.
         """
 
 
@@ -172,57 +178,61 @@ class MatrixConvolution:
         self._filters = np.ascontiguousarray(matrices, dtype)
         tiling = _Tiling(geometry, _TILE // (groups * max(k, per_group)))
         self.windows_per_tile = tiling.windows_per_tile
-        gather: Callable[[_Tile], Callable[[Array], Array]]
+        self._sizes = (tiling.windows_per_tile * groups * k, tiling.windows_per_tile * groups * per_group)
+        gather: Callable[[_Tile], _Gather]
         if geometry.kernel == (1, 1) and geometry.windows.padding == (0, 0):
-            gather = partial(_Pixels, geometry=geometry, groups=groups, dtype=dtype)
+            gather = partial(_Pixels, geometry=geometry, groups=groups)
         else:
             padded = _PaddedImages(geometry, tiling, dtype, border, channels_first=self._transposed)
             gather = partial(_Windows, padded=padded, groups=groups)
-        self._blocks: list[tuple[slice, list[tuple[_Tile, Callable[[Array], Array]]]]] = tiling.prepare(
-            gather
-        )
+        self._blocks: list[tuple[slice, list[tuple[_Tile, _Gather]]]] = tiling.prepare(gather)
 
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """See `Convolution`."""
         image = image.reshape(self._image_shape)
+        # for all tiles the same: memory that is new costs more time than what is done in it
+        memory, acc_memory = (np.empty(size, self._filters.dtype) for size in self._sizes)
         for images, tiles in self._blocks:
             part = image[images]
             for tile, gather in tiles:
-                yield (images, *tile.where), self._multiply(gather(part)).reshape(*tile.counts, -1)
+                rows = gather(part, memory)
+                acc = acc_memory[: rows.shape[1] * self.shape[3]].reshape(-1, self.shape[3])
+                self._multiply(rows, acc)
+                yield (images, *tile.where), acc.reshape(*tile.counts, -1)
 
-    def _multiply(self, rows: Array) -> Array:
-        """The sums [windows, groups, filters per group] for the rows of each group, [groups, windows, k]."""
-        groups, n, _ = rows.shape
-        acc = np.empty((n, self.shape[3]), self._filters.dtype)
-        if groups == 1 and not self._in_order:
+    def _multiply(self, rows: Array, acc: Array) -> None:
+        """The sums [windows, groups · filters per group] for the rows of each group, [groups, windows, k]."""
+        if len(rows) == 1 and not self._in_order:
             np.dot(rows[0], self._filters[0], acc)
-            return acc
-        sums = acc.reshape(n, groups, -1).transpose(1, 0, 2)
+            return
+        sums = acc.reshape(len(acc), len(rows), -1).transpose(1, 0, 2)
         if not self._in_order:
             np.matmul(rows, self._filters, out=sums)
         elif self._transposed:
-            for group in range(groups):
-                sums[group] = ordered_product(self._filters[group], rows[group].T).T
+            for group, matrix in enumerate(rows):
+                sums[group] = ordered_product(self._filters[group], matrix.T).T
         else:
-            for group in range(groups):
-                sums[group] = ordered_product(rows[group], self._filters[group])
-        return acc
+            for group, matrix in enumerate(rows):
+                sums[group] = ordered_product(matrix, self._filters[group])
 
 
 class _Pixels:
     """A tile's windows of one element, as rows of a matrix for each group: [groups, windows, channels per group]."""
 
-    def __init__(self, tile: _Tile, geometry: Geometry, groups: int, dtype: type[np.floating[Any]]) -> None:
+    def __init__(self, tile: _Tile, geometry: Geometry, groups: int) -> None:
         rows, columns = (
             slice(windows.start * stride, (windows.stop - 1) * stride + 1, stride)
             for windows, stride in zip(tile.where, geometry.stride, strict=True)
         )
         self._source = (slice(None), rows, columns)
         self._shape = (math.prod(tile.counts), groups, geometry.image[3] // groups)
-        self._dtype = dtype
 
-    def __call__(self, images: Array) -> Array:
-        pixels = images[self._source].astype(self._dtype, copy=False)
+    def __call__(self, images: Array, memory: Array) -> Array:
+        pixels = images[self._source]
+        if images.dtype != memory.dtype or not pixels.flags.c_contiguous:
+            rows = memory[: pixels.size].reshape(pixels.shape)
+            np.copyto(rows, pixels)
+            pixels = rows
         return pixels.reshape(self._shape).transpose(1, 0, 2)
 
 
@@ -250,6 +260,7 @@ class _Windows:
         )
         windows = as_strided(self._padded.images, shape, strides, writeable=False)
         n, k = math.prod(tile.counts), height * width * channels
+        self._size = groups * n * k
         self._transposed = padded.channels_first
         if self._transposed:
             self._windows, self._shape = windows.transpose(0, 4, 5, 6, 1, 2, 3), (groups, k, n)
@@ -258,9 +269,11 @@ class _Windows:
         if groups == 1 and dilation[1] == 1:  # a row of a window lies in one piece
             self._windows = _view_pieces(windows, 2)
 
-    def __call__(self, images: Array) -> Array:
+    def __call__(self, images: Array, memory: Array) -> Array:
         self._padded.fill(images)
-        rows = np.ascontiguousarray(self._windows).view(self._padded.images.dtype).reshape(self._shape)
+        rows = memory[: self._size]
+        np.copyto(rows.view(self._windows.dtype).reshape(self._windows.shape), self._windows)
+        rows = rows.reshape(self._shape)
         return rows.transpose(0, 2, 1) if self._transposed else rows
 
 
@@ -295,12 +308,13 @@ class TapConvolution:
 
     def __call__(self, image: Array) -> Iterator[tuple[Where, Array]]:
         """See `Convolution`."""
+        memory = np.empty(self.windows_per_tile * self.shape[3], self._filters.dtype)
         for images, tiles in self._blocks:
             part = image[images]
             for tile, view_taps in tiles:
                 taps = view_taps(part)
                 filters = self._filters[:, :, : taps.shape[4]]
-                acc = np.empty((*taps.shape[:2], taps.shape[4]), filters.dtype)
+                acc = memory[: math.prod(tile.counts) * self.shape[3]].reshape(*taps.shape[:2], -1)
                 if self._one_by_one:
                     acc.fill(0)
                     for y, x in np.ndindex(filters.shape[:2]):

@@ -17,10 +17,11 @@ an offset that are right for all of them. They are searched for, and proved in t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,7 +43,9 @@ _MOST_STEPS = 256  # outputs with more values than that are not compared one by 
 _WIDTH = 2**11  # constants are repeated to rows of about so many elements: NumPy's inner loops want long ones
 _FACTORS = range(1, 64, 2)  # what accumulators are multiplied by for float32; even numbers change no rounding
 _EXACT_IN_FLOAT32 = 2.0**24
-_BLOCK = 2**15  # so many elements are worked on at a time: their float64 temporaries stay in the cache
+_BLOCK = (
+    2**15
+)  # so many elements are worked on at a time where there are temporaries, which then stay in the cache
 
 
 def requantize(
@@ -94,6 +97,7 @@ class _Prepared:
             found = _find_float32(self._per_channel, channels[3])
             if found is not None:
                 self._per_channel, self.factors = found
+        self._block = _BLOCK if self._per_channel.has_temporaries else sys.maxsize
         self.expect_rows(0)
 
     def expect_rows(self, rows: int) -> None:
@@ -122,12 +126,12 @@ class _Prepared:
             output[...] = self(np.ascontiguousarray(acc))
             return output
         width = self._width
-        if acc.size <= _BLOCK and acc.size % width == 0:
+        if acc.size <= self._block and acc.size % width == 0:
             self._form(acc.reshape(-1, width), output.reshape(-1, width))
             return output
         flat_acc, flat_output = acc.reshape(-1), output.reshape(-1)
         whole = acc.size // width * width
-        step = width * max(1, _BLOCK // width)
+        step = width * max(1, self._block // width)
         for start in range(0, whole, step):
             part = slice(start, min(start + step, whole))
             self._form(flat_acc[part].reshape(-1, width), flat_output[part].reshape(-1, width))
@@ -145,7 +149,7 @@ class Requantize(_Prepared):
         dtype: the outputs' element type.
         biases: added to the accumulators first; int64, one per channel.
         reach: what no accumulator exceeds in magnitude, one or one per channel; None: nothing is known.
-        takes_multiples: whether accumulators will come multiplied by `factors`.
+        takes_multiples: whether accumulators will come multiplied by `factors`, and may be overwritten.
     """
 
     def __init__(
@@ -253,6 +257,9 @@ class RequantizeInt64(_Prepared):
 class _Form(Protocol):
     """A way to requantize, with constants that are one per channel, or repeated to rows of channels."""
 
+    #: Whether it takes memory besides accumulators and outputs.
+    has_temporaries: ClassVar[bool]
+
     def select(self, channels: NDArray[np.intp]) -> _Form:
         """The same for these channels in this order."""
 
@@ -268,6 +275,7 @@ class _FixedPoint:
     shifts: NDArray[Any]
     biases: NDArray[Any]
     define: Callable[[Int64s, Int64s, Int64s], Int64s]
+    has_temporaries: ClassVar[bool] = True
 
     def select(self, channels: NDArray[np.intp]) -> _FixedPoint:
         q, shifts, biases = (
@@ -311,6 +319,8 @@ class _Floors:
 class _OneStep(_Floors):
     """clamp(low + ⌊acc · scale + offset⌋, low, high) in float64."""
 
+    has_temporaries: ClassVar[bool] = True
+
     def __call__(self, acc: NDArray[Any], output: NDArray[Any]) -> None:
         """See `_Form`."""
         n = acc.shape[-1]
@@ -322,12 +332,14 @@ class _OneStep(_Floors):
 class _InFloat32(_Floors):
     """clamp(low + ⌊(acc + offset) · scale⌋, low, high), both rounded to float32."""
 
+    has_temporaries: ClassVar[bool] = False
+
     def __call__(self, acc: NDArray[Any], output: NDArray[Any]) -> None:
-        """See `_Form`; accumulators are float32, and multiplied by the factors of their channels."""
+        """See `_Form`; accumulators are float32, multiplied by the factors of their channels, and overwritten."""
         n = acc.shape[-1]
-        scaled = np.add(acc, self.offset[:n])
-        np.multiply(scaled, self.scale[:n], scaled)
-        self._round(scaled, output)
+        np.add(acc, self.offset[:n], acc)
+        np.multiply(acc, self.scale[:n], acc)
+        self._round(acc, output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +352,7 @@ class _TwoSteps:
     right: NDArray[np.int32]
     low: int
     high: int
+    has_temporaries: ClassVar[bool] = True
 
     def select(self, channels: NDArray[np.intp]) -> _TwoSteps:
         return _TwoSteps(

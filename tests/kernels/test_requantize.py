@@ -81,10 +81,11 @@ def test_requantize(form: str, least: int, data: st.DataObject) -> None:
     expected = requantize(acc + biases, q, shifts, zero_point, low, high).astype(dtype)
     acc *= prepared.factors
     assert abs(acc).max() <= 2**24 or not in_float32
-    actual = prepared(acc.astype(np.float32 if reach.max() <= 2**24 else np.float64))
+    acc_type = np.float32 if reach.max() <= 2**24 else np.float64
+    actual = prepared(acc.astype(acc_type))
     np.testing.assert_array_equal(actual, expected, strict=True)
     scattered = np.zeros((*acc.shape, 2), dtype)[..., 0]
-    prepared(acc, scattered)
+    prepared(acc.astype(acc_type), scattered)
     np.testing.assert_array_equal(scattered, expected)
 
 
