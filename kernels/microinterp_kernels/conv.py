@@ -36,6 +36,15 @@ def conv_filters(weights: Array, channels: int) -> Array:
     return weights.reshape(groups, weights.shape[0] // groups, *weights.shape[1:])
 
 
+def join_groups(filters: Array, zero: int) -> Array:
+    """Filters of several groups as those of one, [filters, height · width · channels], with `zero` between groups."""
+    groups, per_group, height, width, channels = filters.shape
+    joined = np.full((groups, per_group, height, width, groups, channels), zero, filters.dtype)
+    for group in range(groups):
+        joined[group, :, :, :, group] = filters[group]
+    return joined.reshape(groups * per_group, -1)
+
+
 def conv_float(
     image: Float32s,
     filters: Float32s,

@@ -64,6 +64,13 @@ class Geometry:
         one_row = self.reach(0, 1) * self.reach(1, max(1, self.windows.counts[1])) * channels
         return one_row <= 16 * height * width * channels + _TILE
 
+    @property
+    def is_product(self) -> bool:
+        """Whether the windows are, as they lie in memory, the rows of a matrix: single elements, or whole images."""
+        is_whole = self.windows.counts == (1, 1) and self.windows.padding == (0, 0)
+        is_whole = is_whole and (self.reach(0, 1), self.reach(1, 1)) == self.kernel == self.image[1:3]
+        return is_whole or self.kernel == self.stride == (1, 1)
+
     def reach(self, axis: int, windows: int) -> int:
         """How many elements so many neighbouring windows span along the height (0) or the width (1)."""
         return (windows - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1

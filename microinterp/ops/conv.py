@@ -17,16 +17,24 @@ from microinterp_kernels.conv import (
     conv_float,
     conv_hybrid,
     conv_integer,
+    join_groups,
 )
 from microinterp_kernels.convolution import Geometry
 from microinterp_kernels.fixed_point import quantize_multipliers
+from microinterp_kernels.fully_connected import FullyConnectedInteger
 from microinterp_kernels.padding import MOST_PADDING
 from microinterp_kernels.requantize import Requantize, RequantizeInt64
+from microinterp_kernels.rounding import requantize_rows
 
 from ..model.ir import Array, TensorType
 from ..model.schema import Padding
 from .common import activation_range_float, activation_range_quantized
 from .node import Invocation, Node, RuntimeTensor
+
+# A convolution is computed as the FULLY_CONNECTED that it is, in fewer NumPy calls, if it has no more outputs, or (with
+# several groups, of which most products are then with zeros) no more products.
+_FEW_OUTPUTS = 2**10
+_FEW_PRODUCTS = 2**15
 
 
 def prepare_conv_2d(node: Node) -> Invocation:
@@ -188,13 +196,24 @@ def prepare_integer(
         output_zero_point = 0 if is_int16 else output.zero_point
         requantizer = partial(Requantize, multipliers, shifts, output_zero_point, low, high, output.dtype)
     requantize = requantizer()
+
+    def prepare(filters: Array, biases: Array | None) -> ConvInteger | FullyConnectedInteger:
+        per_window = filters[0, 0].size * len(filters)
+        few = _FEW_OUTPUTS if len(filters) == 1 else _FEW_PRODUCTS // per_window
+        if not int64_sums and geometry.is_product and output.size <= few:
+            rows = output.size // output.shape[3]
+            matrix = join_groups(filters, filter_zero_point)
+            row_requantizer = partial(requantize_rows, rows, *requantizer.args)
+            return FullyConnectedInteger(
+                rows, matrix, biases, image.dtype, zero_point, filter_zero_point, row_requantizer
+            )
+        return ConvInteger(filters, biases, geometry, image.dtype, zero_point, filter_zero_point, requantizer)
+
     return _invocation(
         node,
         geometry,
         to_filters,
-        lambda filters, biases: ConvInteger(
-            filters, biases, geometry, image.dtype, zero_point, filter_zero_point, requantizer
-        ),
+        prepare,
         lambda values, filters, biases: conv_integer(
             values, filters, biases, geometry, zero_point, filter_zero_point, requantize
         ),
