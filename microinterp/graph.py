@@ -84,6 +84,25 @@ class PreparedSubgraph:
         self._steps: list[Step] = []
         self.is_prepared = False
 
+    @property
+    def has_dynamic_tensors(self) -> bool:
+        """Whether the shape of a tensor depends on values."""
+        return any(tensor.dynamic for tensor in self.tensors)
+
+    def allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Allocate the subgraph for inputs of these shapes, unless it is.
+
+        Raises: as `Graph.allocate`, and PrepareError for a subgraph that is about to be prepared.
+        """
+        if self.index in self._graph.allocating:
+            raise PrepareError(f"subgraph {self.index} calls itself, which would never end")
+        for tensor, shape in zip(self.inputs, shapes, strict=True):
+            if tensor.shape != shape and self._graph.runtime.called_subgraphs_take_shapes:
+                tensor.shape = shape
+                self.is_prepared = False
+        if not self.is_prepared:
+            self._graph.allocate(self.index)
+
     def prepare(self) -> None:
         """Prepare the operators in order, up to the first that reads a dynamic tensor."""
         for tensor in self.tensors:
@@ -276,6 +295,8 @@ class Graph:
         self.runtime = runtime
         self.float_mode: FloatMode = float_mode
         self.custom_ops = dict(custom_ops or {})
+        #: The subgraphs that are being allocated, each called by the one before it.
+        self.allocating: list[int] = []
         self.resources = Resources()
         self._preserve_all_tensors = preserve_all_tensors
         if runtime.checks_tensors:
@@ -297,13 +318,14 @@ class Graph:
         return twin
 
     def subgraph(self, index: int) -> PreparedSubgraph:
-        """The subgraph, allocated if it was not: what a control-flow operator calls at invoke."""
+        """The subgraph of a number, allocated or not: what an operator that calls it asks for.
+
+        Raises:
+            ModelFormatError: there is none.
+        """
         if not 0 <= index < len(self.subgraphs):
             raise ModelFormatError(f"the model has no subgraph {index}; it has {len(self.subgraphs)}")
-        subgraph = self.subgraphs[index]
-        if not subgraph.is_prepared:
-            self.allocate(index)
-        return subgraph
+        return self.subgraphs[index]
 
     def allocate(self, index: int = 0) -> None:
         """Prepare, plan and bind a subgraph; with one plan for the whole model, all of them.
@@ -314,6 +336,7 @@ class Graph:
             ArenaError: the tensors do not fit into memory, or the offline plan is not valid.
         """
         subgraphs = self.subgraphs if self.runtime.plans_all_subgraphs_together else [self.subgraphs[index]]
+        self.allocating.append(index)
         try:
             for subgraph in subgraphs:
                 subgraph.is_prepared = (
@@ -333,6 +356,8 @@ class Graph:
             for subgraph in subgraphs:
                 subgraph.is_prepared = False
             raise
+        finally:
+            self.allocating.pop()
 
     def _place_tensors(self, root: int, subgraphs: Sequence[PreparedSubgraph]) -> None:
         lifetimes = Lifetimes(self.model, root, follow_calls=self.runtime.plans_all_subgraphs_together)

@@ -40,6 +40,8 @@ class Runtime:
     #: All subgraphs are prepared at once and share one arena and one plan, rather than each when it is first
     #: needed.
     plans_all_subgraphs_together: bool
+    #: Called subgraphs take the shapes of the values they are given, rather than those in the model.
+    called_subgraphs_take_shapes: bool
     #: The kernels' scratch buffers take part in the plan, and resource handles do not.
     plans_scratch_buffers: bool
     #: A plan in the model's metadata decides over the planner.
@@ -155,6 +157,7 @@ TFLITE = Runtime(
     supports=lambda native, version: _is_among(native.litert_reference or native.litert_default, version),
     preserves_inputs=True,
     plans_all_subgraphs_together=False,
+    called_subgraphs_take_shapes=True,
     plans_scratch_buffers=False,
     honours_offline_plans=False,
     checks_tensors=True,
@@ -216,6 +219,7 @@ TFLM = Runtime(
     supports=lambda native, version: native.tflm,
     preserves_inputs=False,
     plans_all_subgraphs_together=True,
+    called_subgraphs_take_shapes=False,
     plans_scratch_buffers=True,
     honours_offline_plans=True,
     checks_tensors=False,

@@ -161,4 +161,6 @@ _RULES: dict[str, Rule] = {
     "SPLIT_V": _axis_operand(0, 2),
     "UNPACK": _unpack,
     **dict.fromkeys(("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"), _in_turn),
+    # the subgraphs that they call may keep state
+    **dict.fromkeys(("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "WHILE"), _in_turn),
 }

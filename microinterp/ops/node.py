@@ -125,15 +125,26 @@ class Invocation:
 
 
 class SubgraphRunner(Protocol):
-    """A subgraph that a control-flow operator can run; its tensors are valid once it is prepared."""
+    """A subgraph that a control-flow operator can run."""
+
+    @property
+    def index(self) -> int:
+        """The subgraph's number."""
 
     @property
     def inputs(self) -> Sequence[RuntimeTensor]:
-        """The subgraph's input tensors."""
+        """The subgraph's input tensors; they have memory once it is allocated."""
 
     @property
     def outputs(self) -> Sequence[RuntimeTensor]:
-        """The subgraph's output tensors."""
+        """The subgraph's output tensors; their shapes are right once it is allocated."""
+
+    @property
+    def has_dynamic_tensors(self) -> bool:
+        """Whether shapes depend on values; known once it is allocated."""
+
+    def allocate(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Prepare the subgraph for inputs of these shapes, unless it is."""
 
     def invoke(self) -> None:
         """Run the operators once."""

@@ -14,6 +14,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "arithmetic": ("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"),
     "cast": ("CAST",),
     "concatenation": ("CONCATENATION", "PACK"),
+    "control_flow": ("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "WHILE"),
     "conv": ("CONV_2D",),
     "depthwise_conv": ("DEPTHWISE_CONV_2D",),
     "fully_connected": ("FULLY_CONNECTED",),

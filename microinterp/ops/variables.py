@@ -146,6 +146,7 @@ def _call_once(called: set[object], key: object, subgraph: SubgraphRunner) -> No
         return
     called.add(key)  # now, so that a subgraph that calls itself comes to an end
     try:
+        subgraph.allocate(())
         subgraph.invoke()
     except BaseException:
         called.discard(key)
