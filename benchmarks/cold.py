@@ -2,9 +2,10 @@
 
 Each run is a new process. `-S` and a PYTHONPATH of the source folders and of the site-packages that hold NumPy keep
 out what an installation adds to every start of Python (`.pth` files, the finder of an editable installation), for all
-alike; byte code is there, since a first round is not counted. Two times are taken: `work`, inside the process, from
-before the import to after the invoke; and `process`, from outside, with Python's own start and end. Memory is the
-peak of the resident set (VmHWM: getrusage's figure would be that of the process that started this one, if larger).
+alike; byte code is there, since a first round writes it, whatever the environment says, and is not counted. Two times
+are taken: `work`, inside the process, from before the import to after the invoke; and `process`, from outside, with
+Python's own start and end. Memory is the peak of the resident set (VmHWM: getrusage's figure would be that of the
+process that started this one, if larger).
 """
 
 from __future__ import annotations
@@ -89,7 +90,12 @@ def _run(program: str, model: Path) -> tuple[float, float, int]:
     started = time.perf_counter()
     done = subprocess.run(
         command,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(model.parent / "byte_code"),
+        },
         cwd=model.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
