@@ -87,19 +87,13 @@ def stablehlo_composite(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Pro
     type, shape = T[kind], draw(_SHAPES)
     body, grows = _branch(draw, shape, type, may_grow=True)
     attributes = b"\0\x01\x24\x01" if draw(st.integers(0, 9)) else None  # an empty map; LiteRT wants one
+    options = {"name": "test.body", "decomposition_subgraph_index": 1, "composite_attributes": attributes}
     output = TensorSpec((2 * shape[0], *shape[1:]) if grows else shape, type)
     main = Graph(
         {"x": TensorSpec(shape, type), "y": output},
         ("x",),
         ("y",),
-        [
-            Step(
-                "STABLEHLO_COMPOSITE",
-                ("x",),
-                ("y",),
-                {"name": "test.body", "decomposition_subgraph_index": 1},
-            )
-        ],
+        [Step("STABLEHLO_COMPOSITE", ("x",), ("y",), options)],
     )
     return Problem(graph_model(main, body), [[value] for value in _values(draw, shape, type, 2)])
 
