@@ -34,7 +34,7 @@ from .node import Invocation, Node, RuntimeTensor
 # A convolution is computed as the FULLY_CONNECTED that it is, in fewer NumPy calls, if it has no more outputs, or (with
 # several groups, of which most products are then with zeros) no more products.
 _FEW_OUTPUTS = 2**10
-_FEW_PRODUCTS = 2**15
+_FEW_PRODUCTS = 2**17
 
 
 def prepare_conv_2d(node: Node) -> Invocation:
