@@ -116,7 +116,7 @@ class PreparedSubgraph:
         for node in self.nodes:
             if any(t is not None and t.dynamic for t in node.inputs):
                 break
-            invocation = self._prepare_node(node)
+            invocation = self.prepare_node(node)
             is_ours = node.custom_op is None
             if (
                 is_ours
@@ -131,11 +131,15 @@ class PreparedSubgraph:
                 tensor.dynamic = True
         self.is_prepared = True
 
-    def _prepare_node(self, node: Node) -> Invocation:
-        if node.code.custom_code is not None:
-            self._graph.check_custom_operator(node)
+    def prepare_node(self, node: Node) -> Invocation:
+        """Prepare one operator.
+
+        Raises:
+            PrepareError: it is not there, or refuses its tensors or options.
+        """
+        self._graph.check_operator(node)
         prepare = node.custom_op or find_prepare(node.name)
-        assert prepare is not None, "check_operators has refused the builtin ones"
+        assert prepare is not None, "it has been checked"
         try:
             invocation = prepare(node)
         except MicrointerpError:
@@ -207,7 +211,7 @@ class PreparedSubgraph:
         """Prepare and run an operator behind a dynamic tensor, now that its inputs have shapes."""
         for tensor in node.outputs:
             tensor.dynamic = False
-        invocation = self._prepare_node(node)
+        invocation = self.prepare_node(node)
         for tensor in node.outputs:
             if not tensor.dynamic:
                 tensor.array = np.zeros(tensor.shape, tensor.dtype)
@@ -431,8 +435,24 @@ class Graph:
         if missing:
             raise UnsupportedOperatorError("; ".join(missing))
 
-    def check_custom_operator(self, node: Node) -> None:
-        """Refuse a custom operator that is not there.
+    def find_refusals(self) -> list[str]:
+        """Everything that the runtime refuses before it runs the model, not only the first; empty if it runs it.
+
+        Operators behind a refused one are checked with the shapes that the model stores.
+        """
+        refusals = []
+        for subgraph in self.subgraphs:
+            for node in subgraph.nodes:
+                if any(t is not None and t.dynamic for t in node.inputs):
+                    break  # they are prepared when the values are known
+                try:
+                    subgraph.prepare_node(node)
+                except MicrointerpError as error:
+                    refusals.append(f"subgraph {subgraph.index}, {error}")
+        return refusals
+
+    def check_operator(self, node: Node) -> None:
+        """Refuse an operator that is not there.
 
         Raises:
             PrepareError: naming it.

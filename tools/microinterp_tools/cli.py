@@ -111,15 +111,24 @@ def _run_batch(
 
 
 @app.command()
-def inspect(model: ModelArgument, json: JsonOption = False) -> None:
+def inspect(
+    model: ModelArgument,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="tflite or tflm: list all that keeps it from running the model, and exit with 1."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Show what a model is made of, and which runtimes can run it."""
     from .inspect import describe, show
 
-    description = describe(_open(model))
+    description = describe(_open(model), None if runtime is None else _runtime(runtime))
     if json:
         print_json(description)
     else:
         show(description, console())
+    if description.get("refusals"):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,18 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from microinterp import load
+from microinterp import MicrointerpError, load
+from microinterp.graph import Graph
 from microinterp.model.ir import Model, Operator, OperatorCode, Quantization, Subgraph, Tensor, TensorType
 from microinterp.multiply_accumulates import model_multiply_accumulates, operator_multiply_accumulates
 from microinterp.operator_support import native_support
 from microinterp.ops.registry import implemented_operators
-from microinterp.runtimes import RUNTIMES
+from microinterp.runtimes import RUNTIMES, RuntimeName
 
 from .models import NamedModel
 
 
-def describe(named: NamedModel) -> dict[str, Any]:
+def describe(named: NamedModel, runtime: RuntimeName | None = None) -> dict[str, Any]:
     """Everything about a model as plain data, the way `--json` prints it.
+
+    With a runtime there are `refusals` as well: everything that keeps it from running the model.
 
     Raises:
         ModelFormatError: the model is damaged.
@@ -49,7 +52,20 @@ def describe(named: NamedModel) -> dict[str, Any]:
             for m in model.metadata or ()
         ],
         "subgraphs": [_subgraph(model, i, s) for i, s in enumerate(model.subgraphs)],
+        **({} if runtime is None else {"runtime": runtime, "refusals": find_refusals(model, runtime)}),
     }
+
+
+def find_refusals(model: Model, runtime: RuntimeName) -> list[str]:
+    """Everything that keeps a runtime from running the model: operators, versions, element types, shapes, …."""
+    try:
+        graph = Graph(model, RUNTIMES[runtime])
+        refusals = graph.find_refusals()
+        if not refusals:
+            graph.allocate()
+    except MicrointerpError as error:
+        return [str(error)]
+    return refusals
 
 
 def _operators_used(model: Model) -> list[dict[str, Any]]:
@@ -152,6 +168,17 @@ def show(description: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     for subgraph in d["subgraphs"]:
         _show_subgraph(subgraph, console)
+    if "runtime" in d:
+        _show_refusals(d["runtime"], d["refusals"], console)
+
+
+def _show_refusals(runtime: str, refusals: list[str], console: Console) -> None:
+    if not refusals:
+        console.print(f"\nthe runtime {runtime} can run the model")
+        return
+    console.print(f"\n[red]the runtime {runtime} cannot run the model:[/]")
+    for refusal in refusals:
+        console.print(f"- {escape(refusal)}", soft_wrap=True)
 
 
 def _show_subgraph(subgraph: Mapping[str, Any], console: Console) -> None:
