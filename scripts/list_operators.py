@@ -28,6 +28,10 @@ _IN_WORDS = {
     "READ_VARIABLE": ("any", "any"),
     "ASSIGN_VARIABLE": ("any", "any"),
     "CALL_ONCE": ("–", "–"),
+    "IF": ("any", "any"),
+    "WHILE": ("any", "any"),
+    "STABLEHLO_CASE": ("any", "–"),
+    "STABLEHLO_COMPOSITE": ("any", "–"),
     "SignalRfft": ("–", "int16, int32, float32"),
 }
 _SIGNAL = "fixed by the operator"

@@ -33,7 +33,8 @@ def shown_commands() -> list[tuple[str, str]]:
 
 def without_times(text: str) -> list[str]:
     """The lines, without trailing spaces and with measured times blanked."""
-    text = re.sub(r"\d+\.\d+ ms", "# ms", text)
+    text = re.sub(r"\d+\.\d+ (ms|s)\b", "# \\1", text)
+    text = re.sub(r"[\d,]+ per second", "# per second", text)
     return [line.rstrip() for line in text.strip("\n").splitlines()]
 
 

@@ -54,11 +54,11 @@ def test_real_values_are_quantized_and_shapes_fitted(command: Command, tmp_path:
     result = command("run", "digits", "--batch", "--input", str(tmp_path / "pixels.npy"), "--json")
     described = json.loads(result.out)
     assert described["samples"] == 5
-    assert described["inputs"][0]["shape"] == [5, 1, 8, 8, 1]
+    assert described["inputs"][0]["shape"] == [5, 8, 8, 1]
     assert "real values quantized" in described["inputs"][0]["notes"][0]
     np.save(tmp_path / "one.npy", pixels[3])
     single = json.loads(command("run", "digits", "--input", str(tmp_path / "one.npy"), "--json").out)
-    assert described["outputs"][0]["values"][3] == single["outputs"][0]["values"]
+    assert described["outputs"][0]["values"][3] == single["outputs"][0]["values"][0]
 
 
 def test_several_inputs_by_name(command: Command, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class LazySamples:
         size = int(np.prod(own, dtype=np.int64))
         fits = values.ndim == len(own) + 1 or (values.ndim == len(own) and values.shape[1:] == own[1:])
         if not fits and values.ndim and values.size == len(values) * size:
-            values = values.reshape(len(values), *own)
+            values = values.reshape(len(values), *(own[1:] if own[:1] == (1,) else own))
         self.name, self.source, self.notes = str(detail["name"]), source, list[str]()
         self.shape, self.dtype = values.shape, np.dtype(detail["dtype"])
         self._detail, self._values = detail, values

@@ -64,7 +64,7 @@ def run_batch(
     if arguments or not model.samples:
         inputs = load_samples(details, arguments)
     else:
-        values = np.stack([sample_values(sample, details[0]) for sample in model.samples])
+        values = np.concatenate([sample_values(sample, details[0]) for sample in model.samples])
         inputs = [LazySamples(details[0], values, f"the {len(values)} samples of {model.name}")]
         labels = [sample["label"] for sample in model.samples]
     interpreter.allocate_tensors()
