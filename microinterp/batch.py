@@ -25,7 +25,7 @@ from .stacked import StackedSubgraph, can_stack, keeps_state
 
 #: The tensors of a batch should not need more memory than this: they stay in the caches of most machines.
 _ARENA_BYTES = 2**21
-_MOST_SAMPLES = 256
+_MOST_SAMPLES = 128
 
 #: Called with the number of samples that are done, and of all.
 Progress = Callable[[int, int], object]
@@ -131,20 +131,26 @@ class _Results:
         return array
 
 
-class Worker:
+class _Worker:
     """A graph of its own, and its stacked form for batches of up to `size` samples."""
 
-    def __init__(self, graph: Graph, size: int) -> None:
-        self._subgraph = graph.subgraphs[0]
+    def __init__(self, graph: Graph) -> None:
+        self._model, self._subgraph = graph.model, graph.subgraphs[0]
         self._keeps_state = keeps_state(self._subgraph)
-        self.size = size
-        can = size > 1 and can_stack(self._subgraph)
-        self._stacked = StackedSubgraph(graph.model, self._subgraph, size) if can else None
+        self._can_stack = can_stack(self._subgraph)
+        self._size = 1
+        self._stacked: StackedSubgraph | None = None
+
+    def fit(self, size: int) -> None:
+        """Make ready for batches of so many samples, unless it is ready for not many more."""
+        if self._can_stack and not size <= self._size < 2 * size:
+            self._stacked = StackedSubgraph(self._model, self._subgraph, size) if size > 1 else None
+            self._size = size
 
     def run(self, batch: Sequence[Array], first: int) -> Sequence[Sequence[Array] | Array]:
         """The results for each output of a batch, whose first sample has that number."""
         n = len(batch[0])
-        if self._stacked is None or (self._keeps_state and n < self.size):
+        if self._stacked is None or (self._keeps_state and n < self._size):
             return self._run_one_by_one(batch, n, first)
         try:
             return self._stacked(batch)
@@ -169,25 +175,43 @@ class Worker:
         return results
 
 
+class WorkerPool:
+    """The workers for a graph, kept from one run to the next, because it takes a while to prepare them.
+
+    The first one works on the graph itself, so that its state goes on; the others work on twins of it.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._workers = [_Worker(graph)]
+
+    def take(self, count: int, size: int) -> list[_Worker]:
+        """So many workers for batches of a size."""
+        while len(self._workers) < count:
+            self._workers.append(_Worker(self.graph.twin()))
+        taken = self._workers[:count]
+        for worker in taken:
+            worker.fit(size)
+        return taken
+
+
 def run_batch(
-    graph: Graph,
+    pool: WorkerPool,
     values: Sequence[Any],
     batch_size: int | None,
     workers: int | None,
     progress: Progress | None,
     *,
     first: int = 0,
-    make_worker: Callable[[Graph, int], Worker] = Worker,
 ) -> list[Array | list[Array]]:
     """Run the samples in `values`, one array of them per input, through the allocated subgraph 0.
 
     See `Interpreter.run_batch`, which describes arguments, results and errors. Errors count the samples from `first`.
-    `make_worker` gives a worker for a graph and batches of a size, or one that is already there for a larger size.
     """
     for name, number in (("batch_size", batch_size), ("workers", workers)):
         if number is not None and (not isinstance(number, int) or number < 1):
             raise TensorError(f"{name} must be a positive number, not {number!r}")
-    subgraph = graph.subgraphs[0]
+    subgraph = pool.graph.subgraphs[0]
     samples = check_samples(values, subgraph)
     count = samples[0].count
     size = batch_size or max(1, min(_MOST_SAMPLES, _ARENA_BYTES // max(1, _tensor_bytes(subgraph))))
@@ -197,7 +221,7 @@ def run_batch(
     slices = iter([slice(start, min(start + size, count)) for start in range(0, count, size)])
     lock, done, failed = threading.Lock(), 0, False
 
-    def work(worker: Worker) -> None:
+    def work(worker: _Worker) -> None:
         nonlocal done
         while not failed:
             with lock:
@@ -212,13 +236,13 @@ def run_batch(
                 if progress is not None:
                     progress(done, count)
 
+    taken = pool.take(workers, size)
     if workers == 1:
-        work(make_worker(graph, size))
+        work(taken[0])
     else:
-        graphs = [graph, *(graph.twin() for _ in range(workers - 1))]
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(workers) as threads:
             try:
-                for future in as_completed([pool.submit(work, make_worker(g, size)) for g in graphs]):
+                for future in as_completed([threads.submit(work, worker) for worker in taken]):
                     future.result()
             finally:
                 failed = True  # or done, or interrupted: in any case the others are to stop

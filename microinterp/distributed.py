@@ -25,7 +25,7 @@ import numpy as np
 
 from .batch import (
     Progress,
-    Worker,
+    WorkerPool,
     available_cores,
     check_samples,
     in_order,
@@ -380,24 +380,16 @@ class _Job:
     def run(self, inputs: Any, labels: tuple[Any, ...], first: int) -> _Part:
         """Run a batch, whose first sample has that number."""
         own = self._own
-        if self._has_state or not hasattr(own, "graph"):
-            own.graph, own.worker = _allocated(*self._model), None
-        subgraph = own.graph.subgraphs[0]
+        if self._has_state or not hasattr(own, "pool"):
+            own.pool = WorkerPool(_allocated(*self._model))
+        subgraph = own.pool.graph.subgraphs[0]
         samples = check_samples(in_order(inputs, subgraph.inputs), subgraph)
         values = [s.values for s in samples]
-        outputs = run_batch(own.graph, values, None, 1, None, first=first, make_worker=self._worker)
+        outputs = run_batch(own.pool, values, None, 1, None, first=first)
         result: Any = outputs
         if self._metric is not None:
             result = self._metric(outputs[0] if len(outputs) == 1 else tuple(outputs), *labels)
         return _Part(samples[0].count, samples[0].is_stacked, result)
-
-    def _worker(self, graph: Graph, size: int) -> Worker:
-        """The thread's worker, unless that is too small or much too large."""
-        own = self._own
-        if own.worker is None or not size <= own.worker.size < 2 * size:
-            own.worker = Worker(graph, size)
-        worker: Worker = own.worker
-        return worker
 
 
 def _itself(job: _Job) -> _Job:

@@ -6,7 +6,7 @@ import enum
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,9 @@ from .model.ir import Array, Model, SignatureDef, TensorType
 from .model.reader import read_model
 from .ops.node import Prepare, RuntimeTensor
 from .runtimes import FLOAT_MODES, RUNTIMES, FloatMode, RuntimeName
+
+if TYPE_CHECKING:
+    from .batch import WorkerPool
 
 # Element types that get_tensor and the detail dicts show as Python objects.
 _OBJECT_TYPES = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
@@ -213,6 +216,8 @@ class Interpreter:
         self._signatures: dict[str, SignatureDef] = {
             s.signature_key: s for s in self._model.signature_defs or () if s.signature_key
         }
+        #: What `run_batch` has prepared; it fits the graph as it is allocated.
+        self._worker_pool: WorkerPool | None = None
         self._views: weakref.WeakSet[_TensorMemory] = weakref.WeakSet()
 
     # --- running
@@ -231,6 +236,7 @@ class Interpreter:
     def _allocate(self, subgraph: int) -> None:
         if not self._graph.subgraphs[subgraph].is_prepared:
             self._graph.allocate(subgraph)
+            self._worker_pool = None
 
     def resize_tensor_input(self, input_index: int, tensor_size: ArrayLike, strict: bool = False) -> None:
         """Give an input another shape; `allocate_tensors` must be called afterwards.
@@ -346,16 +352,17 @@ class Interpreter:
             InvokeError: an operator refuses the values of a sample; the message says which.
             StateError: arrays made by `tensor()` are still held.
         """
-        from .batch import in_order, progress_bar, run_batch
+        from .batch import WorkerPool, in_order, progress_bar, run_batch
 
         self._ensure_safe()
         self._allocate(0)
+        pool = self._worker_pool = self._worker_pool or WorkerPool(self._graph)
         values = in_order(inputs, self._graph.subgraphs[0].inputs)
         if progress is True:
             with progress_bar("samples") as show:
-                outputs = run_batch(self._graph, values, batch_size, workers, show)
+                outputs = run_batch(pool, values, batch_size, workers, show)
         else:
-            outputs = run_batch(self._graph, values, batch_size, workers, progress or None)
+            outputs = run_batch(pool, values, batch_size, workers, progress or None)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def reset_all_variables(self) -> None:

@@ -127,6 +127,19 @@ def test_resized_inputs() -> None:
     assert_same_bytes(interpreter.run_batch((a, b), batch_size=2, workers=2), a + b, "resized")
 
 
+def test_one_interpreter_runs_batches_of_many_sizes_and_shapes() -> None:
+    """What was prepared for the batches before is used again only where it fits."""
+    interpreter = Interpreter(model_content=ADD)
+    for rows in (2, 5):
+        for index in (0, 1):
+            interpreter.resize_tensor_input(index, [rows, 3])
+        for count, batch_size, workers in ((9, 4, 2), (3, None, 1), (40, 16, 3), (40, 2, 2), (1, None, None)):
+            a, b = np.random.default_rng(count).random((2, count, rows, 3), np.float32)
+            outputs = interpreter.run_batch((a, b), batch_size=batch_size, workers=workers)
+            assert_same_bytes(outputs, a + b, f"{count} samples of {rows} rows")
+            assert np.array_equal(interpreter(a[0], b[0]), a[0] + b[0])
+
+
 def test_a_memory_map_is_read_batch_by_batch(tmp_path: Path) -> None:
     a = np.random.default_rng(0).random((9, 2, 3), np.float32)
     np.save(tmp_path / "a.npy", a)
