@@ -43,6 +43,16 @@ MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _MOST_BYTES = 2**40  # NumPy fails with errors of many kinds beyond
 
 
+class Refusal:
+    """What runs an operator that the native runtime refuses only when it is run."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __call__(self) -> None:
+        raise InvokeError(self.message)
+
+
 class PreparedSubgraph:
     """One subgraph: its tensors with their current shapes, its nodes, and its steps once it is prepared."""
 
@@ -142,6 +152,8 @@ class PreparedSubgraph:
         assert prepare is not None, "it has been checked"
         try:
             invocation = prepare(node)
+        except InvokeError as refusal:  # of Node.require(at_invoke=True)
+            invocation = Invocation(Refusal(str(refusal)), ())
         except MicrointerpError:
             raise
         except MISFITS as error:
@@ -446,9 +458,12 @@ class Graph:
                 if any(t is not None and t.dynamic for t in node.inputs):
                     break  # they are prepared when the values are known
                 try:
-                    subgraph.prepare_node(node)
+                    function = subgraph.prepare_node(node).function
                 except MicrointerpError as error:
                     refusals.append(f"subgraph {subgraph.index}, {error}")
+                else:
+                    if isinstance(function, Refusal):
+                        refusals.append(f"subgraph {subgraph.index}, {node}: {function.message}")
         return refusals
 
     def check_operator(self, node: Node) -> None:

@@ -156,8 +156,16 @@ def single_op_model(
 
 def run_ours(model: bytes, invokes: Sequence[Sequence[Array]], runtime: RuntimeName) -> list[list[Array]]:
     """Every output of every invoke, computed by microinterp."""
+    return _invoke(_allocate(model, runtime), invokes)
+
+
+def _allocate(model: bytes, runtime: RuntimeName) -> Interpreter:
     interpreter = Interpreter(model_content=model, runtime=runtime)
     interpreter.allocate_tensors()
+    return interpreter
+
+
+def _invoke(interpreter: Interpreter, invokes: Sequence[Sequence[Array]]) -> list[list[Array]]:
     results = []
     for arrays in invokes:
         for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
@@ -192,11 +200,17 @@ def compare_with_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runtim
     try:
         native = run_oracle(runtime, model, invokes, default_resolver=_needs_default_resolver(model))
     except OracleRefused as refusal:
+        stage = "prepare"
         try:
-            run_ours(model, invokes, runtime)
-        except MicrointerpError:
-            return Comparison(accepted=False)
-        message = f"{describe(model)}: we compute what the native runtime refuses: {refusal}"
+            interpreter = _allocate(model, runtime)
+            stage = "invoke"
+            _invoke(interpreter, invokes)
+        except MicrointerpError as error:
+            if (refusal.stage == "invoke") == (stage == "invoke"):
+                return Comparison(accepted=False)
+            message = f"{describe(model)}: we refuse at {stage} ({error}) what {refusal}"
+        else:
+            message = f"{describe(model)}: we compute what the native runtime refuses: {refusal}"
         return Comparison(accepted=False, message=message)
     try:
         ours = run_ours(model, invokes, runtime)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PrepareError
+from ..errors import InvokeError, PrepareError
 from ..model.ir import NUMPY_TYPES, Array, OperatorCode, Quantization, Tensor, TensorType
 from ..runtimes import FloatMode, Runtime
 
@@ -240,11 +240,12 @@ class Node:
         if len(self.outputs) != outputs:
             self.fail(f"has {len(self.outputs)} outputs, needs {outputs}")
 
-    def require_type(self, tensor: RuntimeTensor, *types: TensorType) -> None:
-        """Refuse a tensor of any other element type."""
+    def require_type(self, tensor: RuntimeTensor, *types: TensorType, at_invoke: bool = False) -> None:
+        """Refuse a tensor of any other element type; `at_invoke`: when the native kernel does, see `require`."""
         if tensor.type not in types:
             supported = ", ".join(t.name for t in types)
-            self.fail(f"{tensor} has an element type that is not supported here; supported: {supported}")
+            message = f"{tensor} has an element type that is not supported here; supported: {supported}"
+            self.require(False, message, at_invoke=at_invoke)
 
     def require_rank(self, tensor: RuntimeTensor, least: int, most: int | None = None) -> None:
         """Refuse a tensor of any other rank."""
@@ -253,10 +254,17 @@ class Node:
             wanted = str(least) if least == most else f"{least} to {most}"
             self.fail(f"{tensor} has rank {len(tensor.shape)}, needs {wanted}")
 
-    def require(self, condition: bool, message: str) -> None:
-        """Refuse unless the condition holds; the message says the rule that is broken."""
-        if not condition:
-            self.fail(message)
+    def require(self, condition: bool, message: str, *, at_invoke: bool = False) -> None:
+        """Refuse unless the condition holds; the message says the rule that is broken.
+
+        With `at_invoke` the model can be prepared, and only running the operator fails, as in a native kernel that looks
+        no earlier. What is refused at prepare must have been checked, and shapes of outputs set, before.
+        """
+        if condition:
+            return
+        if at_invoke:
+            raise InvokeError(message)
+        self.fail(message)
 
     def fail(self, message: str) -> NoReturn:
         """Refuse this operator: `PrepareError` that names it and its place."""
