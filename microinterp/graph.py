@@ -50,6 +50,7 @@ class Refusal:
         self.message = message
 
     def __call__(self) -> None:
+        """Refuse."""
         raise InvokeError(self.message)
 
 

@@ -257,8 +257,8 @@ class Node:
     def require(self, condition: bool, message: str, *, at_invoke: bool = False) -> None:
         """Refuse unless the condition holds; the message says the rule that is broken.
 
-        With `at_invoke` the model can be prepared, and only running the operator fails, as in a native kernel that looks
-        no earlier. What is refused at prepare must have been checked, and shapes of outputs set, before.
+        With `at_invoke` the model can be prepared, and only running the operator fails, as in a native kernel that
+        looks no earlier. What is refused at prepare must have been checked, and shapes of outputs set, before.
         """
         if condition:
             return
