@@ -15,6 +15,13 @@ Float32s = NDArray[np.float32]
 _VECTOR = 16  # so many products LiteRT's vector loop takes at once
 
 
+def left_out_rows(rows: Float32s, together: bool) -> NDArray[np.bool_]:
+    """Which rows of [..., batch, size] LiteRT leaves out: zeros, the whole batch of them if it is taken `together`."""
+    axes = (-2, -1) if together else (-1,)
+    is_zero = (rows == 0).all(axis=axes, keepdims=True)
+    return np.broadcast_to(is_zero[..., 0], rows.shape[:-1])
+
+
 class HybridProducts:
     """x · weightsᵀ for several int8 matrices [nᵢ, k], each with its scale, side by side: [rows, Σ nᵢ].
 

@@ -2,7 +2,7 @@
 
 For each gate, and then for the cells c and the output h:
 
-    gate = activation(input_weights · x + recurrent_weights · h + cell_weights ∘ c + bias)
+    gate = activation(input_weights · x + aux_weights · auxiliary x + recurrent_weights · h + cell_weights ∘ c + bias)
     c    = forget ∘ c + input ∘ cell
     h    = projection · (output ∘ activation(c)) + projection_bias
 
@@ -32,7 +32,8 @@ def clamp_to_finite(x: NDArray[np.float32]) -> NDArray[np.float32]:
 class LstmGate:
     """The arrays of one gate, and their scales where they are quantized.
 
-    `input_weights` are [cells, inputs]; `recurrent_weights` [cells, outputs], or [cells]: the diagonal of a matrix;
+    `input_weights` are [cells, inputs]; `aux_weights`, which few layers have, [cells, auxiliary inputs];
+    `recurrent_weights` [cells, outputs], or [cells]: the diagonal of a matrix;
     `bias`, `cell_weights` (the peephole) and `normalization` (the coefficients of layer normalization) [cells].
     `sum_scale` is that of the sum, in an integer LSTM.
     """
@@ -42,6 +43,8 @@ class LstmGate:
     bias: Array
     cell_weights: Array | None = None
     normalization: Array | None = None
+    aux_weights: Array | None = None
+    aux_scale: float = 1.0
     input_scale: float = 1.0
     recurrent_scale: float = 1.0
     cell_scale: float = 1.0

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import eigen
+from .hybrid_product import left_out_rows
 from .lstm import LstmParameters, clamp_to_finite
 from .recurrent_activations import ACTIVATIONS
 from .summation import sum_in_order
@@ -28,6 +30,9 @@ class FloatLstm(ABC):
     `recurrent_activations`. LiteRT computes the rows of a batch together if the input is time-major, else one after
     the other; that decides the order of sums, and which numbers do not fill a vector.
     """
+
+    input_products: Any
+    aux_products: Any
 
     def __init__(self, parameters: LstmParameters, activation: str, batch: int, time_major: bool) -> None:
         gates, n = parameters.gates, parameters.cells
@@ -56,15 +61,23 @@ class FloatLstm(ABC):
         return np.stack([eigen.leftovers(start + row * n, n) for row in range(self.batch)])
 
     @np.errstate(all="ignore")
-    def __call__(self, x: Float32s, output_state: Float32s, cell_state: Float32s, output: Float32s) -> None:
+    def __call__(
+        self,
+        x: Float32s,
+        output_state: Float32s,
+        cell_state: Float32s,
+        output: Float32s,
+        aux: Float32s | None = None,
+    ) -> None:
         """Run over all time steps of x [time, batch, inputs], into output [time, batch, outputs].
 
-        The states, [batch, outputs] and [batch, cells], are updated.
+        The states, [batch, outputs] and [batch, cells], are updated. `aux`, [time, batch, auxiliary inputs], is there
+        if the gates have weights for it.
         """
         parameters, last = self.parameters, self.count - 2  # the output gate; behind it are the cells
         early = slice(0, last + 1 if self.peepholes is None else last)
         clip = np.float32(parameters.cell_clip)
-        from_input = self._from_input(x)
+        from_input = self._from_input(x, aux)
         h, c = output_state, cell_state
         for t in range(len(x)):
             gates = self._add_state(from_input[t], h)
@@ -118,15 +131,14 @@ class FloatLstm(ABC):
             opened[leftovers] = eigen.logistic_scalar(sums[leftovers])
         return opened
 
-    def _is_zero(self, rows: Float32s) -> Bools:
-        """Which rows of [..., batch, size] LiteRT leaves out because all numbers that it looks at are zero."""
-        axes = (-2, -1) if self.together else (-1,)
-        is_zero = (rows == 0).all(axis=axes, keepdims=True)
-        return np.broadcast_to(is_zero[..., 0], rows.shape[:-1])
+    def _from_input(self, x: Float32s, aux: Float32s | None) -> Float32s:
+        """The sums so far, for all steps: [time, batch, gates, cells]."""
+        sums = self._take_in(self.input_products, x, self.start)
+        return sums if aux is None else self._take_in(self.aux_products, aux, sums)
 
     @abstractmethod
-    def _from_input(self, x: Float32s) -> Float32s:
-        """The sums so far, for all steps: [time, batch, gates, cells]."""
+    def _take_in(self, products: Any, x: Float32s, sums: Float32s) -> Float32s:
+        """The sums plus the products of x [time, batch, size], but for what is left out."""
 
     @abstractmethod
     def _add(self, products: Float32s, sums: Float32s) -> Float32s:
@@ -147,19 +159,20 @@ class LstmFloat32(FloatLstm):
     def __init__(self, parameters: LstmParameters, activation: str, batch: int, time_major: bool) -> None:
         super().__init__(parameters, activation, batch, time_major)
         self.at_once = at_once = batch if time_major else 1
-        self.input_products = eigen.MatrixProducts([gate.input_weights for gate in parameters.gates], at_once)
+        gates = parameters.gates
+        self.input_products = eigen.MatrixProducts([gate.input_weights for gate in gates], at_once)
+        aux_weights = [gate.aux_weights for gate in gates if gate.aux_weights is not None]
+        if aux_weights:
+            self.aux_products = eigen.MatrixProducts(aux_weights, at_once)
         if self.recurrent_matrices:
             self.recurrent_products = eigen.MatrixProducts(self.recurrent_matrices, at_once)
         if parameters.projection is not None:
             self.projection_product = eigen.MatrixProducts([parameters.projection], at_once)
 
-    def _from_input(self, x: Float32s) -> Float32s:
+    def _take_in(self, products: eigen.MatrixProducts, x: Float32s, sums: Float32s) -> Float32s:
         steps, batch, inputs = x.shape
-        products = self.input_products(x.reshape(-1, inputs)).reshape(steps, batch, self.count, self.cells)
-        sums: Float32s = np.where(
-            self._is_zero(x)[:, :, None, None], self.start, self._add(products, self.start)
-        )
-        return sums
+        added = self._add(products(x.reshape(-1, inputs)).reshape(steps, batch, self.count, self.cells), sums)
+        return np.where(left_out_rows(x, self.together)[:, :, None, None], sums, added)
 
     def _add(self, products: Float32s, sums: Float32s) -> Float32s:
         if self.at_once == 1:  # the product takes the sum for a bias

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .hybrid_product import HybridProducts
+from .hybrid_product import HybridProducts, left_out_rows
 from .lstm import LstmParameters
 from .lstm_float import FloatLstm
 
@@ -30,6 +30,9 @@ class LstmHybrid(FloatLstm):
         self.input_products = HybridProducts(
             [gate.input_weights for gate in gates], [gate.input_scale for gate in gates], asymmetric
         )
+        aux_weights = [gate.aux_weights for gate in gates if gate.aux_weights is not None]
+        if aux_weights:
+            self.aux_products = HybridProducts(aux_weights, [gate.aux_scale for gate in gates], asymmetric)
         if self.recurrent_matrices:
             scales = [gates[i].recurrent_scale for i in self.with_matrix]
             self.recurrent_products = HybridProducts(self.recurrent_matrices, scales, asymmetric)
@@ -38,19 +41,20 @@ class LstmHybrid(FloatLstm):
                 [parameters.projection], [parameters.projection_scale], asymmetric
             )
 
-    def _from_input(self, x: Float32s) -> Float32s:
+    def _take_in(self, products: HybridProducts, x: Float32s, sums: Float32s) -> Float32s:
         steps, batch, inputs = x.shape
-        products = self.input_products(x.reshape(-1, inputs), self._is_zero(x).reshape(-1))
-        return self.start + products.reshape(steps, batch, self.count, self.cells)
+        added = products(x.reshape(-1, inputs), left_out_rows(x, self.together).reshape(-1))
+        total: Float32s = sums + added.reshape(steps, batch, self.count, self.cells)
+        return total
 
     def _add(self, products: Float32s, sums: Float32s) -> Float32s:
         total: Float32s = sums + products
         return total
 
     def _from_state(self, h: Float32s) -> Float32s:
-        return self.recurrent_products(h, self._is_zero(h))
+        return self.recurrent_products(h, left_out_rows(h, self.together))
 
     def _project(self, hidden: Float32s) -> Float32s:
         bias = self.parameters.projection_bias
         start = np.zeros(1, np.float32) if bias is None else bias
-        return start + self.projection_product(hidden, self._is_zero(hidden))
+        return start + self.projection_product(hidden, left_out_rows(hidden, self.together))

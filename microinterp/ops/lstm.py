@@ -15,7 +15,7 @@ from microinterp_kernels.lstm_reference import ReferenceLstmFloat32, ReferenceLs
 
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
-from .recurrent import Kernel, activation_name, build_once_if_constant
+from .recurrent import BYTES, Kernel, activation_name, build_once_if_constant
 
 # The operator's inputs. The parameters of the four gates, input, forget, cell and output, stand side by side.
 _GATES = _INPUT, _FORGET, _CELL, _OUTPUT = range(4)
@@ -24,8 +24,6 @@ _PEEPHOLES = {_INPUT: 9, _FORGET: 10, _OUTPUT: 11}
 _PROJECTION, _PROJECTION_BIAS, _OUTPUT_STATE, _CELL_STATE = 16, 17, 18, 19
 _VARIANTS = (*_PEEPHOLES.values(), _PROJECTION, _PROJECTION_BIAS, *range(_NORMALIZATIONS, 24))
 _HIDDEN = 4  # the intermediate tensor behind those of the gates
-
-_BYTES = (TensorType.INT8, TensorType.UINT8)
 
 
 def prepare_unidirectional_sequence_lstm(node: Node) -> Invocation:
@@ -98,7 +96,7 @@ class _Layer:
         node.require_type(x, float32, TensorType.INT8, *(() if self.has_variants else (int16,)))
         self.is_integer = x.type is not float32
         weights = node.input(_INPUT_WEIGHTS + _OUTPUT)
-        self.is_hybrid = self.has_variants and not self.is_integer and weights.type in _BYTES
+        self.is_hybrid = self.has_variants and not self.is_integer and weights.type in BYTES
         if not self.is_hybrid:
             node.require_type(weights, TensorType.INT8 if self.is_integer else float32)
         self.weight_type = weights.type
@@ -204,7 +202,7 @@ class _Layer:
 
     def require_scales(self, *others: RuntimeTensor) -> None:
         """Refuse tensors without a scale, or with more than one: the quantized weights, and `others`."""
-        quantized = [t for t in self.tensors if t is not None and t.type in (*_BYTES, TensorType.INT16)]
+        quantized = [t for t in self.tensors if t is not None and t.type in (*BYTES, TensorType.INT16)]
         for tensor in (*quantized, *others):
             self.node.require(
                 tensor.scales.size == 1 and tensor.scale > 0, f"{tensor} must have one scale, and above 0"

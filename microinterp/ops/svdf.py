@@ -14,9 +14,7 @@ from microinterp_kernels.svdf import SvdfInt8, svdf_float32, svdf_hybrid
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
-from .recurrent import Build, Kernel, activation_name, build_once_if_constant
-
-_BYTES = (TensorType.INT8, TensorType.UINT8)
+from .recurrent import BYTES, Build, Kernel, activation_name, build_once_if_constant
 
 
 def prepare_svdf(node: Node) -> Invocation:
@@ -32,7 +30,7 @@ def prepare_svdf(node: Node) -> Invocation:
         node.require_type(bias, TensorType.INT32 if x.type is TensorType.INT8 else TensorType.FLOAT32)
     if x.type is TensorType.INT8:
         build = _integer_build(node, x, weights_feature, weights_time, bias, state)
-    elif is_litert and weights_feature.type in _BYTES:
+    elif is_litert and weights_feature.type in BYTES:
         build = _hybrid_build(node, weights_feature, weights_time, state)
     else:
         build = _float_build(node, weights_feature, weights_time, state)
@@ -116,7 +114,7 @@ def _float_build(
 def _hybrid_build(
     node: Node, weights_feature: RuntimeTensor, weights_time: RuntimeTensor, state: RuntimeTensor
 ) -> Build:
-    node.require_type(weights_time, *_BYTES)
+    node.require_type(weights_time, *BYTES)
     node.require_type(state, TensorType.FLOAT32)
     # LiteRT makes float32 numbers of these once, at the first invoke
     node.require(weights_time.constant is not None, f"{weights_time} must be constant")
