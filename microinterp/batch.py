@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from .errors import InvokeError, TensorError
 from .graph import Graph, PreparedSubgraph
 from .model.ir import Array, TensorType
-from .ops.node import RuntimeTensor
+from .ops.node import EndOfRun, RuntimeTensor
 from .stacked import StackedSubgraph, can_stack, keeps_state
 
 #: The tensors of a batch should not need more memory than this: they stay in the caches of most machines.
@@ -136,7 +136,7 @@ class _Worker:
 
     def __init__(self, graph: Graph) -> None:
         self._model, self._subgraph = graph.model, graph.subgraphs[0]
-        self._keeps_state = keeps_state(self._subgraph)
+        self._keeps_state = keeps_state(graph)
         self._can_stack = can_stack(self._subgraph)
         self._size = 1
         self._stacked: StackedSubgraph | None = None
@@ -166,7 +166,8 @@ class _Worker:
             for tensor, values in zip(inputs, batch, strict=True):
                 tensor.store(values[i])
             try:
-                self._subgraph.invoke()
+                with suppress(EndOfRun):
+                    self._subgraph.invoke()
             except InvokeError as error:
                 raise InvokeError(f"sample {first + i}: {error}") from error
             for tensor, kept in zip(outputs, results, strict=True):
@@ -216,7 +217,7 @@ def run_batch(
     count = samples[0].count
     size = batch_size or max(1, min(_MOST_SAMPLES, _ARENA_BYTES // max(1, _tensor_bytes(subgraph))))
     size = min(size, max(1, count))
-    workers = 1 if keeps_state(subgraph) else min(workers or available_cores(), max(1, -(-count // size)))
+    workers = 1 if keeps_state(pool.graph) else min(workers or available_cores(), max(1, -(-count // size)))
     results = [_Results(tensor, count) for tensor in subgraph.outputs]
     slices = iter([slice(start, min(start + size, count)) for start in range(0, count, size)])
     lock, done, failed = threading.Lock(), 0, False

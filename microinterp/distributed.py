@@ -117,8 +117,8 @@ def run_dataset(
     if labels is not None and metric is None:
         raise TensorError("labels are for a metric, and there is none")
     content = model if isinstance(model, bytes) else Path(model).read_bytes()
-    subgraph = _allocated(content, runtime, float_mode).subgraphs[0]
-    has_state = keeps_state(subgraph)
+    graph = _allocated(content, runtime, float_mode)
+    subgraph, has_state = graph.subgraphs[0], keeps_state(graph)
     if has_state and not fresh_state:
         raise TensorError(
             "the model keeps state: what it gives for a sample may depend on the samples before it, so that they "

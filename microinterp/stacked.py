@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .errors import PrepareError
-from .graph import MISFITS, PreparedSubgraph, Step, aligned_zeros, run_steps
+from .graph import MISFITS, Graph, PreparedSubgraph, Step, aligned_zeros, run_steps
 from .memory.greedy import plan_greedy
 from .memory.lifetimes import Lifetimes
 from .memory.plan import Buffer
@@ -36,15 +36,17 @@ def can_stack(subgraph: PreparedSubgraph) -> bool:
     )
     if any(count > 1 for count in variables.values()):
         return False
-    return all(find_batching(node) is not Batching.IN_TURN for node in subgraph.nodes)
+    whole = (Batching.IN_TURN, Batching.SHARED_STATE)
+    return all(find_batching(node) not in whole for node in subgraph.nodes)
 
 
-def keeps_state(subgraph: PreparedSubgraph) -> bool:
+def keeps_state(graph: Graph) -> bool:
     """Whether a sample's results may depend on the samples before it."""
-    return (
+    return any(
         any(t.is_variable for t in subgraph.tensors)
         or any(invocation.reset is not None for invocation in subgraph.invocations)
-        or any(find_batching(node) is Batching.IN_TURN for node in subgraph.nodes)
+        or any(find_batching(node) is Batching.SHARED_STATE for node in subgraph.nodes)
+        for subgraph in graph.subgraphs
     )
 
 

@@ -26,8 +26,10 @@ class Batching(Enum):
     COPIED = auto()
     #: One call per sample. What the operator keeps from one call to the next must be its own.
     ONE_BY_ONE = auto()
-    #: All operators run for one sample before any runs for the next: what this one does depends on others' state.
+    #: All operators run for one sample before any runs for the next.
     IN_TURN = auto()
+    #: The same, because it shares state with others: the samples before decide what becomes of the next.
+    SHARED_STATE = auto()
 
 
 Rule = Callable[[Node], Batching]
@@ -54,6 +56,10 @@ def _copied(node: Node) -> Batching:
 
 def _in_turn(node: Node) -> Batching:
     return Batching.IN_TURN
+
+
+def _shared_state(node: Node) -> Batching:
+    return Batching.SHARED_STATE
 
 
 def _by_first_axis(node: Node) -> Batching:
@@ -153,6 +159,10 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _by_first_axis),
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _by_first_axis),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _axis_operand(0, 1)),
+    **dict.fromkeys(
+        ("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
+        _axis_operand(0, 1),
+    ),
     **dict.fromkeys(("CONCATENATION", "PACK"), _along_option_axis),
     "FULLY_CONNECTED": _fully_connected,
     "RESHAPE": _copied,
@@ -160,7 +170,9 @@ _RULES: dict[str, Rule] = {
     "SPLIT": _axis_operand(1, 0),
     "SPLIT_V": _axis_operand(0, 2),
     "UNPACK": _unpack,
-    **dict.fromkeys(("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"), _in_turn),
-    # the subgraphs that they call may keep state
+    **dict.fromkeys(("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"), _shared_state),
+    # they leave outputs as they are, or end the run
+    **dict.fromkeys(("CIRCULAR_BUFFER", "SignalFramer", "SignalStacker"), _shared_state),
+    # they call subgraphs
     **dict.fromkeys(("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "WHILE"), _in_turn),
 }

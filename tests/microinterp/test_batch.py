@@ -16,6 +16,7 @@ from microinterp import Interpreter, InvokeError, MicrointerpError, TensorError
 from microinterp.model.ir import TensorType as T
 from microinterp.model.writer import write_model
 from microinterp.runtimes import RuntimeName
+from microinterp.stacked import keeps_state
 from microinterp_tools.inputs import random_values
 from microinterp_tools.models import EXAMPLES, open_model
 from tests.graphs import Graph, Step, graph_model
@@ -280,3 +281,22 @@ def test_constants_and_inputs_as_outputs() -> None:
     assert_same_bytes(same, x, "the input")
     assert_same_bytes(constant, np.tile(np.array([1, 2], np.float32), (3, 1)), "the constant")
     assert_same_bytes(total, x + np.array([1, 2], np.float32), "the sum")
+
+
+def test_control_flow_runs_on_several_workers() -> None:
+    """A branch per sample; nothing keeps state."""
+    x = TensorSpec((2,), T.FLOAT32)
+    double = Graph({"x": x, "y": x}, ("x",), ("y",), [Step("ADD", ("x", "x"), ("y",))])
+    same = Graph({"x": x}, ("x",), ("x",), [])
+    main = Graph(
+        {"c": TensorSpec((1,), T.BOOL), "x": x, "y": x},
+        ("c", "x"),
+        ("y",),
+        [Step("IF", ("c", "x"), ("y",), {"then_subgraph_index": 1, "else_subgraph_index": 2})],
+    )
+    interpreter = Interpreter(model_content=graph_model(main, double, same))
+    conditions = np.random.default_rng(0).integers(0, 2, (20, 1)).astype(np.bool_)
+    values = np.arange(40, dtype=np.float32).reshape(20, 2)
+    outputs = interpreter.run_batch((conditions.reshape(20, 1, 1)[:, 0], values), batch_size=3, workers=2)
+    assert_same_bytes(outputs, np.where(conditions, 2 * values, values), "a branch per sample")
+    assert not keeps_state(interpreter._graph)
