@@ -13,9 +13,11 @@ from typing import Literal, get_args
 from .element_types import (
     LITERT_ELEMENT_TYPES,
     LITERT_FILTER_TYPES,
+    LITERT_OPERAND_TYPES,
     LITERT_QUANTIZED_TYPES,
     TFLM_ELEMENT_TYPES,
     TFLM_FILTER_TYPES,
+    TFLM_OPERAND_TYPES,
     TFLM_QUANTIZED_TYPES,
 )
 from .model.ir import TensorType as T
@@ -70,7 +72,7 @@ class Runtime:
     computes_with_plain_int16: bool
     #: ADD and SUB of int16 whose scales are powers of two may shift instead of rescaling (`pot_scale_int16`).
     adds_powers_of_two_by_shifting: bool
-    #: ADD, SUB, QUANTIZE and DEQUANTIZE refuse int16 with a zero point other than 0.
+    #: ADD, SUB, QUANTIZE, DEQUANTIZE and the reductions refuse int16 with a zero point other than 0.
     int16_is_symmetric: bool
     #: ADD, SUB and DIV refuse int32 that is quantized.
     refuses_quantized_int32: bool
@@ -90,10 +92,14 @@ class Runtime:
     quantized_types: Mapping[T, tuple[T, ...]] = field(hash=False)
     #: QUANTIZE and DEQUANTIZE know scales per channel; else QUANTIZE refuses them and DEQUANTIZE takes the first.
     quantizes_per_channel: bool
-    #: ARG_MAX and ARG_MIN make the type that their options name, which must be the output's.
-    arg_max_reads_output_type: bool
+    #: ARG_MAX, ARG_MIN and SHAPE make the type that their options name, which must be the output's.
+    reads_output_type: bool
     #: ARG_MAX and ARG_MIN of float32 skip NaNs at the start; else the result is 0 there.
     arg_max_skips_leading_nans: bool
+    #: Reductions look at element types and at constant axes at prepare; else when they run.
+    checks_reductions_at_prepare: bool
+    #: Reductions of a whole tensor start with its first element; else with zero, or the least finite number.
+    reduces_whole_tensors_from_first: bool
     #: Operators that are computed at prepare where all that they depend on is constant.
     folded_operators: frozenset[str]
     #: An operator may learn the shape of its output at invoke; else what decides the shape must be constant.
@@ -103,10 +109,17 @@ class Runtime:
     #: Most inputs of a CONCATENATION, and most dimensions of each (None: any number).
     most_concatenated_inputs: int | None
     most_concatenated_dimensions: int | None
-    #: PACK and UNPACK refuse inputs and outputs that are quantized differently.
-    packs_need_equal_quantization: bool
-    #: Most dimensions of the input of a STRIDED_SLICE (None: any number).
-    most_sliced_dimensions: int | None
+    #: PACK, UNPACK, EXPAND_DIMS, FILL, MIRROR_PAD, BATCH_TO_SPACE_ND and SPACE_TO_BATCH_ND refuse inputs and outputs
+    #: that are quantized differently.
+    movements_need_equal_quantization: bool
+    #: Most dimensions of the data of operators that have a limit.
+    most_dimensions: Mapping[str, int] = field(hash=False)
+    #: Element types of the operand that says where: paddings, the axis of EXPAND_DIMS, the shape for FILL.
+    operand_types: Mapping[str, tuple[T, ...]] = field(hash=False)
+    #: Element types that PAD fills with the zero point; what it is given to fill with must be quantized like the output.
+    pads_with_zero_point: tuple[T, ...]
+    #: TRANSPOSE counts negative axes from the end; else it refuses them.
+    transposes_negative_axes: bool
     #: STRIDED_SLICE knows ellipses, new axes, offsets and fewer specs than dimensions; else it ignores the options
     #: and takes one spec per dimension.
     strided_slice_expands_specs: bool
@@ -180,8 +193,10 @@ TFLITE = Runtime(
     casts_nan_to_largest=True,
     quantized_types=LITERT_QUANTIZED_TYPES,
     quantizes_per_channel=True,
-    arg_max_reads_output_type=True,
+    reads_output_type=True,
     arg_max_skips_leading_nans=True,
+    checks_reductions_at_prepare=True,
+    reduces_whole_tensors_from_first=True,
     folded_operators=frozenset(
         (
             *("BROADCAST_ARGS", "CONCATENATION", "GATHER", "MUL", "RANGE", "RANK", "RESHAPE", "SHAPE"),
@@ -193,8 +208,11 @@ TFLITE = Runtime(
     reshapes_to_stored_shape=False,
     most_concatenated_inputs=None,
     most_concatenated_dimensions=None,
-    packs_need_equal_quantization=True,
-    most_sliced_dimensions=None,
+    movements_need_equal_quantization=True,
+    most_dimensions={"DYNAMIC_UPDATE_SLICE": 8, "PAD": 5, "PADV2": 5, "REVERSE_V2": 8, "SQUEEZE": 8, "TRANSPOSE": 8},
+    operand_types=LITERT_OPERAND_TYPES,
+    pads_with_zero_point=(T.INT8, T.UINT8, T.INT16),
+    transposes_negative_axes=True,
     strided_slice_expands_specs=True,
     index_types=(T.INT16, T.INT32, T.INT64),
     gather_nd_checks_each_index=True,
@@ -242,15 +260,23 @@ TFLM = Runtime(
     casts_nan_to_largest=False,
     quantized_types=TFLM_QUANTIZED_TYPES,
     quantizes_per_channel=False,
-    arg_max_reads_output_type=False,
+    reads_output_type=False,
     arg_max_skips_leading_nans=False,
+    checks_reductions_at_prepare=False,
+    reduces_whole_tensors_from_first=False,
     folded_operators=frozenset(),
     has_dynamic_tensors=False,
     reshapes_to_stored_shape=True,
     most_concatenated_inputs=10,
     most_concatenated_dimensions=6,
-    packs_need_equal_quantization=False,
-    most_sliced_dimensions=4,
+    movements_need_equal_quantization=False,
+    most_dimensions={
+        **{"BROADCAST_TO": 5, "DYNAMIC_UPDATE_SLICE": 6, "PAD": 5, "PADV2": 5, "REVERSE_V2": 6, "SLICE": 5},
+        **{"SQUEEZE": 8, "STRIDED_SLICE": 4, "TRANSPOSE": 5},
+    },
+    operand_types=TFLM_OPERAND_TYPES,
+    pads_with_zero_point=(T.INT8,),
+    transposes_negative_axes=False,
     strided_slice_expands_specs=False,
     index_types=(T.INT32,),
     gather_nd_checks_each_index=False,

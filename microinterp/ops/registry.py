@@ -20,6 +20,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "fully_connected": ("FULLY_CONNECTED",),
     "gather": ("GATHER", "GATHER_ND"),
     "lstm": ("UNIDIRECTIONAL_SEQUENCE_LSTM",),
+    "matrix_diag": ("MATRIX_DIAG", "MATRIX_SET_DIAG"),
     "pooling": ("AVERAGE_POOL_2D", "MAX_POOL_2D"),
     "quantize": ("DEQUANTIZE", "QUANTIZE"),
     "reduction": (
@@ -28,6 +29,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "reshape": ("RESHAPE",),
     "resize": ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
     "rnn": ("BIDIRECTIONAL_SEQUENCE_RNN", "RNN", "UNIDIRECTIONAL_SEQUENCE_RNN"),
+    "scatter": ("SCATTER_ND", "SPARSE_TO_DENSE"),
+    "selection": ("BUCKETIZE", "ONE_HOT", "TOPK_V2", "UNIQUE", "WHERE"),
     "signal": (
         "SignalEnergy",
         "SignalFftAutoScale",
