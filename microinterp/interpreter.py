@@ -15,7 +15,7 @@ from .errors import ModelFormatError, PrepareError, StateError, TensorError
 from .graph import Graph, PreparedSubgraph
 from .model.ir import Array, Model, SignatureDef, TensorType
 from .model.reader import read_model
-from .ops.node import Prepare, RuntimeTensor
+from .ops.node import EndOfRun, Prepare, RuntimeTensor
 from .runtimes import FLOAT_MODES, RUNTIMES, FloatMode, RuntimeName
 
 if TYPE_CHECKING:
@@ -281,11 +281,16 @@ class Interpreter:
             self._ensure_safe()
         self._invoke(0)
 
-    def _invoke(self, subgraph: int) -> None:
+    def _invoke(self, subgraph: int) -> bool:
+        """Run a subgraph; whether no operator has ended the run early."""
         prepared = self._graph.subgraphs[subgraph]
         if not prepared.is_prepared:
             raise StateError("Invoke called on model that is not ready: call allocate_tensors() first.")
-        prepared.invoke()
+        try:
+            prepared.invoke()
+        except EndOfRun:
+            return False
+        return True
 
     def __call__(self, *inputs: ArrayLike) -> Array | tuple[Array, ...]:
         """Run the model on these inputs, in the order of `get_input_details`, and return its output or outputs.

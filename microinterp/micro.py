@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .memory.arena import ArenaReport
 
 
+# TfLiteStatus
+_OK, _ABORT = 0, 15
+
 # The recording allocator's sections in the order in which TFLM prints them: title, what it counts.
 _SECTIONS = {
     "TfLiteEvalTensorData": ("TfLiteEvalTensor data", "allocations"),
@@ -148,13 +151,13 @@ class Interpreter:
         """Run the model once.
 
         Returns:
-            0, TFLM's kTfLiteOk.
+            0, TFLM's kTfLiteOk, or 15, kTfLiteAbort: an operator (CIRCULAR_BUFFER) has ended the run before all
+            others had run.
 
         Raises:
             InvokeError: an operator refuses the values it was given.
         """
-        self._interpreter.invoke()
-        return 0
+        return _OK if self._interpreter._invoke(0) else _ABORT
 
     def reset(self) -> int:
         """Set all state back: variable tensors to zero, and what operators keep, as right after loading.

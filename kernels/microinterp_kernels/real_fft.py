@@ -1,9 +1,9 @@
-"""The FFT of real signals as TFLM computes it: kissfft in int16, int32 or float32, bit for bit.
+"""The FFT of real signals and its inverse as TFLM computes them: kissfft in int16, int32 or float32, bit for bit.
 
 Source of the algorithm: kissfft v130 (`kiss_fft.c`, `tools/kiss_fftr.c`, BSD-3-Clause) as TFLM patches and
 builds it. A signal of 2·n numbers is taken as n complex ones; a mixed-radix FFT of these is split up into the
 n + 1 bins of the real signal's spectrum. Fixed-point FFTs divide by the radix at each stage, so that their result
-is the spectrum divided by 2·n.
+is the spectrum divided by 2·n. The inverse goes the same way back, with conjugate twiddle factors.
 """
 
 from __future__ import annotations
@@ -146,6 +146,11 @@ def _butterfly_4(_: _Arithmetic, x: Sequence[Complex], roots: Complex) -> list[C
     return [even + odd, difference + turned, even - odd, difference - turned]
 
 
+def _butterfly_4_inverse(arithmetic: _Arithmetic, x: Sequence[Complex], roots: Complex) -> list[Complex]:
+    first, second, third, fourth = _butterfly_4(arithmetic, x, roots)
+    return [first, fourth, third, second]
+
+
 def _butterfly_5(arithmetic: _Arithmetic, x: Sequence[Complex], roots: Complex) -> list[Complex]:
     scale = arithmetic.scale
     (_, a_real, b_real, *_), (_, a_imag, b_imag, *_) = roots
@@ -161,7 +166,9 @@ def _butterfly_5(arithmetic: _Arithmetic, x: Sequence[Complex], roots: Complex) 
     return [x[0] + (outer + inner), a - turned_a, b + turned_b, b - turned_b, a + turned_a]
 
 
+# The others turn by their roots.
 _BUTTERFLIES = {2: _butterfly_2, 3: _butterfly_3, 4: _butterfly_4, 5: _butterfly_5}
+_INVERSE_BUTTERFLIES = {**_BUTTERFLIES, 4: _butterfly_4_inverse}
 
 
 def fft_radices(n: int) -> list[int]:
@@ -188,17 +195,13 @@ class _Stage(NamedTuple):
     roots: Complex
 
 
-class RealFft:
-    """The FFT of real signals of `length` numbers of type int16, int32 or float32.
+class _HalfFft:
+    """The complex FFT of half the length, and the twiddle factors that lead from it to a real signal's spectrum.
 
-    Calling it with signals (…, length) gives spectra (…, length + 2): length/2 + 1 complex numbers, their real and
-    imaginary parts interleaved.
-
-    Raises:
-        ValueError: the length is not even, at least 4, and a product of 2, 3 and 5. (TFLM crashes on others.)
+    `sign` is that of the phases: −1, or 1 for the inverse.
     """
 
-    def __init__(self, length: int, dtype: DTypeLike) -> None:
+    def __init__(self, length: int, dtype: DTypeLike, sign: int) -> None:
         n = length // 2
         radices = fft_radices(n) if length % 2 == 0 and length >= 4 else []
         if not radices or max(radices) not in _BUTTERFLIES:
@@ -208,7 +211,8 @@ class RealFft:
         self.length = length
         self.dtype = np.dtype(dtype)
         self._arithmetic = _Float32() if self.dtype == np.float32 else _FixedPoint(self.dtype)
-        twiddles = self._arithmetic.twiddles(-2 * math.pi * i / n for i in range(n))
+        self._butterflies = _BUTTERFLIES if sign < 0 else _INVERSE_BUTTERFLIES
+        twiddles = self._arithmetic.twiddles(sign * 2 * math.pi * i / n for i in range(n))
         # The innermost FFTs are of every (n/radix)-th number, and so on outwards.
         order: NDArray[np.int64] = np.arange(n)
         self._stages: list[_Stage] = []
@@ -220,17 +224,8 @@ class RealFft:
             self._stages.insert(0, _Stage(radix, m, twiddles[:, steps], twiddles[:, :: n // radix]))
         self._order = order.ravel()
         self._split_twiddles = self._arithmetic.twiddles(
-            -math.pi * ((k + 1) / n + 0.5) for k in range(n // 2)
+            sign * math.pi * ((k + 1) / n + 0.5) for k in range(n // 2)
         )
-
-    def __call__(self, signals: NDArray[Any]) -> NDArray[Any]:
-        """The spectra of signals (…, length)."""
-        n = self.length // 2
-        z = self._arithmetic.widen(signals.reshape(-1, n, 2)[:, self._order])
-        with np.errstate(over="ignore", invalid="ignore"):  # float32 may reach infinity
-            spectra = self._split(self._complex_fft(z.transpose(2, 0, 1)))
-        interleaved: NDArray[Any] = spectra.transpose(1, 2, 0).astype(self.dtype, order="C")
-        return interleaved.reshape(*signals.shape[:-1], 2 * n + 2)
 
     def _complex_fft(self, z: Complex) -> Complex:
         """FFTs of z, (2, signals, n), whose numbers are in the order that the innermost stage wants."""
@@ -242,29 +237,94 @@ class RealFft:
             x = [parts[:, :, 0], *(turned[:, :, q] for q in range(radix - 1))]
             # The division has made room: only the sums can overflow, when they are stored.
             z = np.empty(parts.shape, parts.dtype)
-            for q, part in enumerate(_BUTTERFLIES[radix](arithmetic, x, roots)):
+            for q, part in enumerate(self._butterflies[radix](arithmetic, x, roots)):
                 z[:, :, q] = part
             z = arithmetic.store(z)
         return z.reshape(shape)
 
+    def _halves(self, near: Complex, far: Complex) -> tuple[Complex, Complex]:
+        """What bins k and n − k, (2, signals, n // 2), say of the even samples and, turned, of the odd ones."""
+        arithmetic = self._arithmetic
+        divide, store = arithmetic.divide, arithmetic.store
+        near, mirrored = divide(near, 2), divide(store(_pair(far[0], -far[1])), 2)
+        even = store(near + mirrored)
+        odd = store(arithmetic.multiply(store(near - mirrored), self._split_twiddles))
+        return even, odd
+
+
+class RealFft(_HalfFft):
+    """The FFT of real signals of `length` numbers of type int16, int32 or float32.
+
+    Calling it with signals (…, length) gives spectra (…, length + 2): length/2 + 1 complex numbers, their real and
+    imaginary parts interleaved.
+
+    Raises:
+        ValueError: the length is not even, at least 4, and a product of 2, 3 and 5. (TFLM crashes on others.)
+    """
+
+    def __init__(self, length: int, dtype: DTypeLike) -> None:
+        super().__init__(length, dtype, sign=-1)
+
+    def __call__(self, signals: NDArray[Any]) -> NDArray[Any]:
+        """The spectra of signals (…, length)."""
+        n = self.length // 2
+        z = self._arithmetic.widen(signals.reshape(-1, n, 2)[:, self._order])
+        with np.errstate(over="ignore", invalid="ignore"):  # float32 may reach infinity
+            spectra = self._split(self._complex_fft(z.transpose(2, 0, 1)))
+        interleaved: NDArray[Any] = spectra.transpose(1, 2, 0).astype(self.dtype, order="C")
+        return interleaved.reshape(*signals.shape[:-1], 2 * n + 2)
+
     def _split(self, z: Complex) -> Complex:
         """The spectra of the real signals, (2, signals, n + 1), from those of their pairs, (2, signals, n)."""
-        arithmetic = self._arithmetic
-        divide, store, halve = arithmetic.divide, arithmetic.store, arithmetic.halve
+        halve = self._arithmetic.halve
         n = z.shape[2]
         half = n // 2
         spectra = np.zeros((2, z.shape[1], n + 1), z.dtype)
-        real, imaginary = divide(z[:, :, 0], 2)
+        real, imaginary = self._arithmetic.divide(z[:, :, 0], 2)
         spectra[0, :, 0] = real + imaginary
         spectra[0, :, n] = real - imaginary
-        near = z[:, :, 1 : half + 1]
-        far = z[:, :, n - 1 : n - half - 1 : -1]
-        mirrored = store(_pair(far[0], -far[1]))
-        near, mirrored = divide(near, 2), divide(mirrored, 2)
-        even = store(near + mirrored)
-        odd = store(arithmetic.multiply(store(near - mirrored), self._split_twiddles))
+        even, odd = self._halves(z[:, :, 1 : half + 1], z[:, :, n - 1 : n - half - 1 : -1])
         spectra[:, :, 1 : half + 1] = halve(even + odd)
         # In the middle, where both are the same bin of an even n, C writes this one last.
         spectra[0, :, n - 1 : n - half - 1 : -1] = halve(even[0] - odd[0])
         spectra[1, :, n - 1 : n - half - 1 : -1] = halve(odd[1] - even[1])
         return spectra
+
+
+class InverseRealFft(_HalfFft):
+    """The inverse: spectra (…, length + 2) to real signals (…, length), of the same types and lengths.
+
+    In fixed point, where the FFT has divided by the length, the inverse divides once more; float32 signals are
+    divided by the length here.
+
+    Raises: as `RealFft`.
+    """
+
+    def __init__(self, length: int, dtype: DTypeLike) -> None:
+        super().__init__(length, dtype, sign=1)
+
+    def __call__(self, spectra: NDArray[Any]) -> NDArray[Any]:
+        """The signals of spectra (…, length + 2)."""
+        n = self.length // 2
+        bins = self._arithmetic.widen(spectra.reshape(-1, n + 1, 2)).transpose(2, 0, 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self._complex_fft(self._join(bins)[:, :, self._order])
+            signals: NDArray[Any] = z.transpose(1, 2, 0).astype(self.dtype, order="C")
+            if self.dtype == np.float32:
+                signals /= np.float32(self.length)
+        return signals.reshape(*spectra.shape[:-1], 2 * n)
+
+    def _join(self, bins: Complex) -> Complex:
+        """The spectra of pairs, (2, signals, n), from those of the real signals, (2, signals, n + 1)."""
+        store = self._arithmetic.store
+        n = bins.shape[2] - 1
+        half = n // 2
+        z = np.empty((2, bins.shape[1], n), bins.dtype)
+        first, last = bins[0, :, 0], bins[0, :, n]
+        z[:, :, 0] = self._arithmetic.divide(store(_pair(first + last, first - last)), 2)
+        even, odd = self._halves(bins[:, :, 1 : half + 1], bins[:, :, n - 1 : n - half - 1 : -1])
+        z[:, :, 1 : half + 1] = store(even + odd)
+        difference = store(even - odd)
+        z[0, :, n - 1 : n - half - 1 : -1] = difference[0]
+        z[1, :, n - 1 : n - half - 1 : -1] = store(-difference[1])
+        return z

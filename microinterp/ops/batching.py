@@ -132,6 +132,16 @@ def _unpack(node: Node) -> Batching:
     return _all_vary(node) if not is_first else Batching.ONE_BY_ONE
 
 
+def _one_hot(node: Node) -> Batching:
+    return _by_first_axis(node) if node.options["axis"] != 0 else Batching.ONE_BY_ONE
+
+
+def _matrix_set_diag(node: Node) -> Batching:
+    x, diagonal = node.input(0), node.input(1)
+    is_whole = len(x.shape) > 2 and diagonal.size * max(x.shape[-2:]) == x.size
+    return _all_vary(node) if is_whole else Batching.ONE_BY_ONE
+
+
 def _all_vary(node: Node) -> Batching:
     tensors = _data(node)
     all_vary = len(tensors) == len(node.inputs) + len(node.outputs)
@@ -151,6 +161,17 @@ def _axis_operand(data: int, axis: int) -> Rule:
     return rule
 
 
+def _first_row_is(number: int) -> Rule:
+    """The second input is constant, and its first row, of nothing but `number`, leaves the first axis as it is."""
+
+    def rule(node: Node) -> Batching:
+        rows = node.input(1).constant
+        keeps = rows is not None and rows.size > 0 and bool((rows[0] == number).all())
+        return _by_first_axis(node) if keeps else Batching.ONE_BY_ONE
+
+    return rule
+
+
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"), _elementwise),
     **dict.fromkeys(("CAST", "LOGISTIC", "SQRT", "TANH"), _by_first_axis),
@@ -165,7 +186,19 @@ _RULES: dict[str, Rule] = {
     ),
     **dict.fromkeys(("CONCATENATION", "PACK"), _along_option_axis),
     "FULLY_CONNECTED": _fully_connected,
-    "RESHAPE": _copied,
+    **dict.fromkeys(("BUCKETIZE",), _by_first_axis),
+    **dict.fromkeys(("MATRIX_DIAG", "TOPK_V2"), _but_last_axis),
+    "MATRIX_SET_DIAG": _matrix_set_diag,
+    "ONE_HOT": _one_hot,
+    **dict.fromkeys(("EXPAND_DIMS", "RESHAPE", "SQUEEZE"), _copied),
+    **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), _by_first_axis),
+    "REVERSE_V2": _axis_operand(0, 1),
+    "DILATE": _first_row_is(1),
+    "MIRROR_PAD": _first_row_is(0),
+    "PAD": _first_row_is(0),
+    "PADV2": _first_row_is(0),
+    "TILE": _first_row_is(1),
+    "TRANSPOSE": _first_row_is(0),
     "SOFTMAX": _but_last_axis,
     "SPLIT": _axis_operand(1, 0),
     "SPLIT_V": _axis_operand(0, 2),

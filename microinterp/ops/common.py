@@ -1,4 +1,4 @@
-"""What the preparation of several operator families shares: the range of a fused activation."""
+"""What the preparation of several operator families shares: options, the range of a fused activation."""
 
 from __future__ import annotations
 
@@ -58,3 +58,17 @@ def activation_range_quantized(node: Node, output: RuntimeTensor, activation: in
         limits.min if low is None else max(limits.min, quantize(low)),
         limits.max if high is None else min(limits.max, quantize(high)),
     )
+
+
+def integer_option(node: Node, name: str, least: int = -(2**31), most: int = 2**31 - 1) -> int:
+    """An integer among a custom operator's options, in its range."""
+    value = node.options.get(name)
+    if not isinstance(value, int) or not least <= value <= most:
+        node.fail(f"option {name} must be an integer from {least} to {most}, but is {value!r}")
+    return int(value)
+
+
+def require_declared_rank(node: Node, output: RuntimeTensor, rank: int) -> None:
+    """Refuse, as TFLM does, an output that the model gives another rank."""
+    declared = len(output.definition.shape or ())
+    node.require(declared == rank, f"{output} has rank {declared}, needs {rank}")

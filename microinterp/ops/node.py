@@ -124,6 +124,10 @@ class Invocation:
     reset: Callable[[], None] | None = None
 
 
+class EndOfRun(Exception):  # noqa: N818 - it is no error, and does not leave the interpreter
+    """Raised by an operator that ends the run early, outputs as they are (TFLM's kTfLiteAbort)."""
+
+
 class SubgraphRunner(Protocol):
     """A subgraph that a control-flow operator can run."""
 
@@ -164,6 +168,8 @@ class Resources:
     called_once: set[object] = field(default_factory=set)
     #: What TFLM fills each byte of a variable with at reset: the zero point of what was first assigned.
     default_bytes: dict[int, int] = field(default_factory=dict)
+    #: How many CIRCULAR_BUFFERs whose period TFLM guesses have been prepared since it last guessed 1.
+    circular_buffers: int = 0
 
     def reset(self) -> None:
         """Fill every variable with its default, as TFLM's `MicroResourceVariables::ResetAll` does."""

@@ -17,11 +17,12 @@ from microinterp_kernels.filter_bank import (
     filter_bank_square_root_uint64,
     pcan_uint32,
 )
-from microinterp_kernels.real_fft import RealFft
+from microinterp_kernels.real_fft import InverseRealFft, RealFft
 from microinterp_kernels.signal import energy_int16, fft_auto_scale_int16, window_int16
 
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
+from .common import integer_option, require_declared_rank
 from .node import Invocation, Node, RuntimeTensor
 
 Int16s = NDArray[np.int16]
@@ -39,20 +40,6 @@ def _vector(node: Node, tensor: RuntimeTensor, element_type: TensorType) -> Runt
     return tensor
 
 
-def _require_same_rank(node: Node, output: RuntimeTensor, rank: int) -> None:
-    """Refuse, as TFLM does, an output that the model gives another rank."""
-    declared = len(output.definition.shape or ())
-    node.require(declared == rank, f"{output} has rank {declared}, needs {rank}")
-
-
-def _option(node: Node, name: str, least: int = -(2**31), most: int = 2**31 - 1) -> int:
-    """An integer option in its range."""
-    value = node.options.get(name)
-    if not isinstance(value, int) or not least <= value <= most:
-        node.fail(f"option {name} must be an integer from {least} to {most}, but is {value!r}")
-    return int(value)
-
-
 def prepare_signal_window(node: Node) -> Invocation:
     """Samples times a window: input (…), weights (n,), both int16; the input's size is a multiple of n."""
     node.require_counts(2, 1)
@@ -60,12 +47,12 @@ def prepare_signal_window(node: Node) -> Invocation:
     node.require(len(x.shape) >= 1, f"{x} must have at least one dimension")
     node.require_type(x, TensorType.INT16)
     node.require_type(output, TensorType.INT16)
-    _require_same_rank(node, output, len(x.shape))
+    require_declared_rank(node, output, len(x.shape))
     node.require(
         weights.size > 0 and x.size % weights.size == 0,
         f"the size of {x} must be a multiple of that of {weights}",
     )
-    shift = _option(node, "shift", 0, 31)
+    shift = integer_option(node, "shift", 0, 31)
     output.shape = x.shape
 
     def invoke(x: Int16s, weights: Int16s, output: Int16s) -> None:
@@ -80,8 +67,8 @@ def prepare_signal_fft_auto_scale(node: Node) -> Invocation:
     x, output, bits = _vector(node, node.input(0), TensorType.INT16), node.output(0), node.output(1)
     node.require_type(output, TensorType.INT16)
     node.require_type(bits, TensorType.INT32)
-    _require_same_rank(node, output, 1)
-    _require_same_rank(node, bits, 0)
+    require_declared_rank(node, output, 1)
+    require_declared_rank(node, bits, 0)
     output.shape, bits.shape = x.shape, ()
 
     def invoke(x: Int16s, output: Int16s, bits: Int32s) -> None:
@@ -92,22 +79,9 @@ def prepare_signal_fft_auto_scale(node: Node) -> Invocation:
 
 def prepare_signal_rfft(node: Node) -> Invocation:
     """Signals (…, n), padded with zeros to `fft_length`, to spectra (…, fft_length + 2) of interleaved complex."""
-    node.require_counts(1, 1)
-    x, output = node.input(0), node.output()
-    length = _option(node, "fft_length", 0)
-    element_type = _option(node, "T")
-    node.require(
-        element_type in (TensorType.INT16, TensorType.INT32, TensorType.FLOAT32),
-        f"option T must be INT16, INT32 or FLOAT32, but is {element_type}",
-    )
-    node.require_type(x, TensorType(element_type))
-    node.require_type(output, TensorType(element_type))
-    node.require(len(x.shape) >= 1, f"{x} must have at least one dimension")
-    _require_same_rank(node, output, len(x.shape))
+    x, output, length = _fft_tensors(node)
     size = x.shape[-1]
     node.require(size <= length, f"{x} has more samples than fft_length, {length}")
-    # Far beyond what a microcontroller transforms; the constants of more would take minutes to compute.
-    node.require(length <= _LONGEST_FFT, f"fft_length must be at most {_LONGEST_FFT}, but is {length}")
     try:
         fft = RealFft(length, x.dtype)
     except ValueError as error:
@@ -122,6 +96,45 @@ def prepare_signal_rfft(node: Node) -> Invocation:
     return Invocation(invoke, (x, output), fft)
 
 
+def prepare_signal_irfft(node: Node) -> Invocation:
+    """Spectra (…, fft_length + 2 or more) of interleaved complex, to signals (…, fft_length)."""
+    x, output, length = _fft_tensors(node)
+    try:
+        fft = InverseRealFft(length, x.dtype)
+    except ValueError as error:
+        node.fail(str(error))
+    size = length + 2
+    node.require(
+        x.shape[-1] >= size and x.shape[-1] % 2 == 0,
+        f"{x} must have complex numbers, at least the {size // 2} of a spectrum of fft_length {length}",
+    )
+    output.shape = (*x.shape[:-1], length)
+
+    def invoke(x: Array, output: Array) -> None:
+        output[...] = fft(x[..., :size])
+
+    return Invocation(invoke, (x, output), fft)
+
+
+def _fft_tensors(node: Node) -> tuple[RuntimeTensor, RuntimeTensor, int]:
+    """The input and the output of an FFT, and its length."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    length = integer_option(node, "fft_length", 0)
+    element_type = integer_option(node, "T")
+    node.require(
+        element_type in (TensorType.INT16, TensorType.INT32, TensorType.FLOAT32),
+        f"option T must be INT16, INT32 or FLOAT32, but is {element_type}",
+    )
+    node.require_type(x, TensorType(element_type))
+    node.require_type(output, TensorType(element_type))
+    node.require(len(x.shape) >= 1, f"{x} must have at least one dimension")
+    require_declared_rank(node, output, len(x.shape))
+    # Far beyond what a microcontroller transforms; the constants of more would take minutes to compute.
+    node.require(length <= _LONGEST_FFT, f"fft_length must be at most {_LONGEST_FFT}, but is {length}")
+    return x, output, length
+
+
 def prepare_signal_energy(node: Node) -> Invocation:
     """Energies (n,) uint32 of the bins `start_index` to `end_index` (excluded) of a spectrum (2·n,) int16.
 
@@ -130,9 +143,9 @@ def prepare_signal_energy(node: Node) -> Invocation:
     node.require_counts(1, 1)
     x, output = _vector(node, node.input(0), TensorType.INT16), node.output()
     node.require_type(output, TensorType.UINT32)
-    _require_same_rank(node, output, 1)
+    require_declared_rank(node, output, 1)
     bins = x.size // 2
-    start, end = _option(node, "start_index", 0), _option(node, "end_index", 0, bins)
+    start, end = integer_option(node, "start_index", 0), integer_option(node, "end_index", 0, bins)
     output.shape = (bins,)
 
     def invoke(x: Int16s, output: UInt32s) -> None:
@@ -147,8 +160,8 @@ def prepare_signal_filter_bank(node: Node) -> Invocation:
     x, output = _vector(node, node.input(0), TensorType.UINT32), node.output()
     tables = tuple(_vector(node, node.input(i), TensorType.INT16) for i in range(1, 6))
     node.require_type(output, TensorType.UINT64)
-    _require_same_rank(node, output, 1)
-    channels = _option(node, "num_channels", 0, x.size + sum(t.size for t in tables))
+    require_declared_rank(node, output, 1)
+    channels = integer_option(node, "num_channels", 0, x.size + sum(t.size for t in tables))
     output.shape = (channels,)
     if any(table.constant is None for table in tables):
 
@@ -180,7 +193,7 @@ def prepare_signal_filter_bank_square_root(node: Node) -> Invocation:
     node.require_rank(bits, 0)
     node.require_type(bits, TensorType.INT32)
     node.require_type(output, TensorType.UINT32)
-    _require_same_rank(node, output, 1)
+    require_declared_rank(node, output, 1)
     output.shape = x.shape
 
     def invoke(x: UInt64s, bits: Int32s, output: UInt32s) -> None:
@@ -195,18 +208,18 @@ def prepare_signal_filter_bank_spectral_subtraction(node: Node) -> Invocation:
     x, output, noise = _vector(node, node.input(0), TensorType.UINT32), node.output(0), node.output(1)
     for tensor in (output, noise):
         node.require_type(tensor, TensorType.UINT32)
-        _require_same_rank(node, tensor, 1)
+        require_declared_rank(node, tensor, 1)
         tensor.shape = x.shape
     subtraction = SpectralSubtraction(
-        num_channels=_option(node, "num_channels", x.size, x.size),
-        smoothing=_option(node, "smoothing"),
-        one_minus_smoothing=_option(node, "one_minus_smoothing"),
-        alternate_smoothing=_option(node, "alternate_smoothing"),
-        alternate_one_minus_smoothing=_option(node, "alternate_one_minus_smoothing"),
-        min_signal_remaining=_option(node, "min_signal_remaining"),
-        smoothing_bits=_option(node, "smoothing_bits", 0, 31),
-        spectral_subtraction_bits=_option(node, "spectral_subtraction_bits", 0, 63),
-        clamping=bool(_option(node, "clamping")),
+        num_channels=integer_option(node, "num_channels", x.size, x.size),
+        smoothing=integer_option(node, "smoothing"),
+        one_minus_smoothing=integer_option(node, "one_minus_smoothing"),
+        alternate_smoothing=integer_option(node, "alternate_smoothing"),
+        alternate_one_minus_smoothing=integer_option(node, "alternate_one_minus_smoothing"),
+        min_signal_remaining=integer_option(node, "min_signal_remaining"),
+        smoothing_bits=integer_option(node, "smoothing_bits", 0, 31),
+        spectral_subtraction_bits=integer_option(node, "spectral_subtraction_bits", 0, 63),
+        clamping=bool(integer_option(node, "clamping")),
     )
 
     def invoke(x: UInt32s, output: UInt32s, noise: UInt32s) -> None:
@@ -222,10 +235,10 @@ def prepare_signal_pcan(node: Node) -> Invocation:
     x, noise = (_vector(node, node.input(i), TensorType.UINT32) for i in range(2))
     table, output = _vector(node, node.input(2), TensorType.INT16), node.output()
     node.require_type(output, TensorType.UINT32)
-    _require_same_rank(node, output, 1)
+    require_declared_rank(node, output, 1)
     node.require(noise.size >= x.size, f"{noise} must have as many channels as {x}")
     node.require(table.size >= PCAN_GAIN_TABLE_SIZE, f"{table} must have {PCAN_GAIN_TABLE_SIZE} elements")
-    shift = _option(node, "snr_shift", 0, 63)
+    shift = integer_option(node, "snr_shift", 0, 63)
     output.shape = x.shape
 
     def invoke(x: UInt32s, noise: UInt32s, table: Int16s, output: UInt32s) -> None:
@@ -239,8 +252,8 @@ def prepare_signal_filter_bank_log(node: Node) -> Invocation:
     node.require_counts(1, 1)
     x, output = _vector(node, node.input(0), TensorType.UINT32), node.output()
     node.require_type(output, TensorType.INT16)
-    _require_same_rank(node, output, 1)
-    scale, bits = _option(node, "output_scale"), _option(node, "input_correction_bits", 0, 31)
+    require_declared_rank(node, output, 1)
+    scale, bits = integer_option(node, "output_scale"), integer_option(node, "input_correction_bits", 0, 31)
     output.shape = x.shape
 
     def invoke(x: UInt32s, output: Int16s) -> None:
