@@ -66,6 +66,12 @@ class Runtime:
     recurrent_uses_tensor_utils: bool
     #: AVERAGE_POOL_2D and MAX_POOL_2D refuse an output that is quantized otherwise than the input.
     pooling_checks_quantization: bool
+    #: Elementwise operators that refuse element types at prepare; the others do at invoke.
+    checks_types_at_prepare: frozenset[str]
+    #: MUL of int16 refuses zero points other than 0 at invoke, else at prepare.
+    checks_zero_points_of_products_at_invoke: bool
+    #: ADD_N of float32 starts with the first input and clamps each sum to the finite numbers; else it starts with 0.
+    adds_n_by_add: bool
     #: Most dimensions that operators of two tensors broadcast.
     most_broadcast_dimensions: int
     #: ADD and MUL of int16 without quantization compute with the numbers as they are.
@@ -156,6 +162,8 @@ class Runtime:
     trusts_depth_multiplier: bool
     #: Element types of the weights of convolutions and FULLY_CONNECTED, by operator and by element type of the input.
     filter_types: Mapping[str, Mapping[T, tuple[T, ...]]] = field(hash=False)
+    #: Operators that refuse an element type of their data only when they are run; the others do when prepared.
+    checks_types_at_invoke: frozenset[str]
     #: Element types that each operator accepts as its data, for operators whose types differ by runtime.
     element_types: Mapping[str, tuple[T, ...]] = field(hash=False)
 
@@ -180,6 +188,11 @@ TFLITE = Runtime(
     multiplies_scales_in_float32=True,
     recurrent_uses_tensor_utils=True,
     pooling_checks_quantization=False,
+    checks_types_at_prepare=frozenset(
+        ("ATAN2", "FLOOR_DIV", "FLOOR_MOD", "LOGICAL_AND", "LOGICAL_OR", "POW"),
+    ),
+    checks_zero_points_of_products_at_invoke=True,
+    adds_n_by_add=True,
     most_broadcast_dimensions=8,
     computes_with_plain_int16=True,
     adds_powers_of_two_by_shifting=True,
@@ -229,6 +242,12 @@ TFLITE = Runtime(
     conv_2d_bias_type_is_an_option=True,
     trusts_depth_multiplier=False,
     filter_types=LITERT_FILTER_TYPES,
+    checks_types_at_invoke=frozenset(
+        (
+            *("ADD", "AVERAGE_POOL_2D", "CAST", "DIV", "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MUL"),
+            *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "STRIDED_SLICE", "SUB", "TANH"),
+        )
+    ),
     element_types=LITERT_ELEMENT_TYPES,
 )
 
@@ -247,6 +266,9 @@ TFLM = Runtime(
     multiplies_scales_in_float32=False,
     recurrent_uses_tensor_utils=False,
     pooling_checks_quantization=True,
+    checks_types_at_prepare=frozenset(("ADD_N",)),
+    checks_zero_points_of_products_at_invoke=False,
+    adds_n_by_add=False,
     most_broadcast_dimensions=6,
     computes_with_plain_int16=False,
     adds_powers_of_two_by_shifting=False,
@@ -293,6 +315,13 @@ TFLM = Runtime(
     conv_2d_bias_type_is_an_option=False,
     trusts_depth_multiplier=True,
     filter_types=TFLM_FILTER_TYPES,
+    checks_types_at_invoke=frozenset(
+        (
+            *("ADD", "ARG_MAX", "ARG_MIN", "CAST", "DEPTHWISE_CONV_2D", "DIV", "FLOOR_DIV", "LOGISTIC", "MAXIMUM"),
+            *("MINIMUM", "MUL", "PACK", "QUANTIZE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPLIT"),
+            *("SPLIT_V", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "UNPACK"),
+        )
+    ),
     element_types=TFLM_ELEMENT_TYPES,
 )
 

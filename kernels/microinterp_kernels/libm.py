@@ -37,7 +37,7 @@ def round_half_away(x: NDArray[_Float]) -> NDArray[_Float]:
 _BLOCK = 16384
 
 
-def _elementwise(function: Callable[[Float32s], Float32s]) -> Callable[[Float32s], Float32s]:
+def blockwise(function: Callable[[Float32s], Float32s]) -> Callable[[Float32s], Float32s]:
     """Make a function of 1-D arrays one of any shape, silent (C raises flags, not warnings), and fast on arrays
     that do not fit the cache.
     """
@@ -84,18 +84,31 @@ _STEP, _STEP_BITS, _MANTISSA_BITS = (np.array(v) for v in (_EXP_STEPS - 1, 5, 52
 _EXP_LOW, _EXP_HIGH = np.array(-104, np.float32), np.array(89, np.float32)
 
 
-@_elementwise
+@blockwise
 def expf(x: Float32s) -> Float32s:
     """e^x."""
     x64 = np.minimum(np.maximum(x, _EXP_LOW), _EXP_HIGH).astype(np.float64)
     # e^x = 2^(steps / 32) · 2^(rest / 32), where glibc rounds the rest only once (fused multiply-add)
     shifted = x64 * _STEPS_PER_UNIT + _TO_INTEGER
     rest = (x64 * _STEPS_PER_UNIT_HIGH - (shifted - _TO_INTEGER)) + x64 * _STEPS_PER_UNIT_LOW
+    y: Float32s = _power_of_two(shifted, rest).astype(np.float32)
+    return y
+
+
+def _power_of_two(shifted: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """2^(steps / 32) · 2^(rest / 32), for the whole number of steps in the low bits of `shifted`."""
     polynomial = (_EXP_C3 * rest + _EXP_C2) * (rest * rest) + (_EXP_C1 * rest + _EXP_C0)
     steps = shifted.view(np.int64)
     power = _EXP_TABLE.take(steps & _STEP) + (steps >> _STEP_BITS << _MANTISSA_BITS)
-    y: Float32s = (polynomial * power.view(np.float64)).astype(np.float32)
-    return y
+    result: NDArray[np.float64] = polynomial * power.view(np.float64)
+    return result
+
+
+def exp2_in_double(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """2^x for |x| < 1000, as `powf` computes it: not quite to the last bit of a double."""
+    steps = x * _EXP_STEPS
+    shifted = steps + _TO_INTEGER
+    return _power_of_two(shifted, steps - (shifted - _TO_INTEGER))
 
 
 _LOG_STEPS = 16  # per power of two
@@ -130,7 +143,7 @@ _LOG_C4, _LOG_C3, _LOG_C2 = map(
 )
 
 
-@_elementwise
+@blockwise
 def logf(x: Float32s) -> Float32s:
     """The natural logarithm: −inf of zero, NaN of negative numbers."""
     is_small = x < np.float32(2.0**-126)
@@ -203,7 +216,7 @@ def _expm1_in_range(x: Float32s) -> Float32s:
     return selected
 
 
-@_elementwise
+@blockwise
 def expm1f(x: Float32s) -> Float32s:
     """e^x − 1."""
     result = _expm1_in_range(np.minimum(np.maximum(x, _EXPM1_LOW), _EXPM1_HIGH))
@@ -211,7 +224,7 @@ def expm1f(x: Float32s) -> Float32s:
     return result
 
 
-@_elementwise
+@blockwise
 def tanhf(x: Float32s) -> Float32s:
     """The hyperbolic tangent."""
     size = np.minimum(np.abs(x), _TANH_HIGH)

@@ -16,7 +16,7 @@ from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .common import activation_range, activation_range_quantized
 from .node import Invocation, Node, RuntimeTensor
-from .shapes import Shape, require_data_type
+from .shapes import Shape
 
 _EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
 _LEAST_SIZE_FOR_TABLE = 1024  # a table takes as long to make as 65,536 results
@@ -33,29 +33,38 @@ def prepare_binary(
     """
     node.require_counts(2, 1)
     x, y, output = node.input(0), node.input(1), node.output()
-    require_data_type(node, x, y)
+    node.require(y.type is x.type, f"{y} must have the element type of {x}")
     expected = x.type if output_type is None else output_type
     node.require(output.type is expected, f"{output} must have the element type {expected.name}")
     output.shape = broadcast_shape(node, x.shape, y.shape)
+    require_computed_type(node, x)
     function = choose(node)
     return Invocation(function, (x, y, output), function)
 
 
-def broadcast_shape(node: Node, x: Shape, y: Shape) -> Shape:
-    """The shape that both broadcast to; refuses shapes that do not, and more dimensions than the runtime takes."""
-    if x == y:
-        return x
-    rank = max(len(x), len(y))
+def require_computed_type(node: Node, x: RuntimeTensor) -> None:
+    """Refuse an element type that the runtime's operator does not compute with, when the native kernel does.
+
+    NB that may be at invoke: what is refused at prepare must have been checked before, and the output's shape set.
+    """
+    at_prepare = node.name in node.runtime.checks_types_at_prepare
+    node.require_type(x, *node.runtime.element_types[node.name], at_invoke=not at_prepare)
+
+
+def broadcast_shape(node: Node, *shapes: Shape) -> Shape:
+    """The shape that all broadcast to; refuses shapes that do not, and more dimensions than the runtime takes."""
+    if len(set(shapes)) == 1:
+        return shapes[0]
+    rank = max(len(shape) for shape in shapes)
     most = node.runtime.most_broadcast_dimensions
-    node.require(
-        rank <= most, f"shapes {list(x)} and {list(y)} are broadcast, which works up to {most} dimensions"
-    )
-    pairs = zip((1,) * (rank - len(x)) + x, (1,) * (rank - len(y)) + y, strict=True)
-    shape = []
-    for a, b in pairs:
-        node.require(a == b or 1 in (a, b), f"shapes {list(x)} and {list(y)} are not broadcastable")
-        shape.append(b if a == 1 else a)
-    return tuple(shape)
+    listed = " and ".join(str(list(shape)) for shape in shapes)
+    node.require(rank <= most, f"shapes {listed} are broadcast, which works up to {most} dimensions")
+    result = []
+    for sizes in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
+        others = {size for size in sizes if size != 1}
+        node.require(len(others) <= 1, f"shapes {listed} are not broadcastable")
+        result.append(others.pop() if others else 1)
+    return tuple(result)
 
 
 def prepare_add(node: Node) -> Invocation:
@@ -250,7 +259,9 @@ def _choose_mul(node: Node) -> BinaryFunction:
         return _clamped(node, elementwise.multiply)
     for tensor in (x, y, output):
         node.require(
-            x.type is not TensorType.INT16 or tensor.zero_point == 0, f"the zero point of {tensor} must be 0"
+            x.type is not TensorType.INT16 or tensor.zero_point == 0,
+            f"the zero point of {tensor} must be 0",
+            at_invoke=node.runtime.checks_zero_points_of_products_at_invoke,
         )
     with np.errstate(all="ignore"):
         x_scale, y_scale, output_scale = _scales(node)

@@ -247,7 +247,7 @@ def test_refuses_element_types(operator: str) -> None:
                 values = [np.ones(3, NUMPY_TYPES[type])] * 2
                 problem = single_op_model(operator, [spec, spec], [spec]), [values]
                 assert not equals_native(problem, runtime)
-                with pytest.raises(PrepareError, match="element type that is not supported"):
+                with pytest.raises(MicrointerpError, match="element type that is not supported"):
                     run_ours(*problem, runtime)
         mixed = [TensorSpec((3,), TensorType.FLOAT32), TensorSpec((3,), TensorType.INT32)]
         if operator in ("MUL", "DIV", "FLOOR_DIV") or runtime == "tflite":  # the others of TFLM do not look

@@ -1,0 +1,152 @@
+"""The C library's float32 functions of two numbers, vectorized, with glibc's results: see `libm.py`.
+
+Hundreds of millions of random pairs were compared with glibc 2.36 on x86-64 with FMA instructions.
+
+Provenance: `powf` is the algorithm of ARM's optimized-routines (MIT): a table and polynomials in double. `atan2f`
+is that of Sun's fdlibm, in float32 throughout. The code is our own; the coefficients and the table are theirs.
+
+All functions take two float32 arrays that broadcast and return a new one; they raise no floating-point warnings.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .libm import Float32s, exp2_in_double
+
+_STEPS = 16  # per power of two
+_OFFSET = 0x3F330000  # the bits of the least number (about 0.7) that counts as 2^0 · something
+# For each sixteenth: an inverse of a number c near its middle, and log2(c).
+_INVERSES, _LOGS = np.array(
+    [
+        [float.fromhex(inverse), float.fromhex(log)]
+        for inverse, log in (
+            ("0x1.661ec79f8f3bep+0", "-0x1.efec65b963019p-2"),
+            ("0x1.571ed4aaf883dp+0", "-0x1.b0b6832d4fca4p-2"),
+            ("0x1.49539f0f010bp+0", "-0x1.7418b0a1fb77bp-2"),
+            ("0x1.3c995b0b80385p+0", "-0x1.39de91a6dcf7bp-2"),
+            ("0x1.30d190c8864a5p+0", "-0x1.01d9bf3f2b631p-2"),
+            ("0x1.25e227b0b8eap+0", "-0x1.97c1d1b3b7afp-3"),
+            ("0x1.1bb4a4a1a343fp+0", "-0x1.2f9e393af3c9fp-3"),
+            ("0x1.12358f08ae5bap+0", "-0x1.960cbbf788d5cp-4"),
+            ("0x1.0953f419900a7p+0", "-0x1.a6f9db6475fcep-5"),
+            ("0x1p+0", "0x0p+0"),
+            ("0x1.e608cfd9a47acp-1", "0x1.338ca9f24f53dp-4"),
+            ("0x1.ca4b31f026aap-1", "0x1.476a9543891bap-3"),
+            ("0x1.b2036576afce6p-1", "0x1.e840b4ac4e4d2p-3"),
+            ("0x1.9c2d163a1aa2dp-1", "0x1.40645f0c6651cp-2"),
+            ("0x1.886e6037841edp-1", "0x1.88e9c2c1b9ff8p-2"),
+            ("0x1.767dcf5534862p-1", "0x1.ce0a44eb17bccp-2"),
+        )
+    ]
+).T.copy()
+# The inverses in two parts, the first so short that its product with a float32 is exact in double.
+_INVERSES_HIGH = (_INVERSES.view(np.int64) & ~np.int64(2**24 - 1)).view(np.float64)
+_INVERSES_LOW = _INVERSES - _INVERSES_HIGH
+_A0, _A1, _A2, _A3, _A4 = map(
+    float.fromhex,
+    (
+        "0x1.27616c9496e0bp-2",
+        "-0x1.71969a075c67ap-2",
+        "0x1.ec70a6ca7baddp-2",
+        "-0x1.7154748bef6c8p-1",
+        "0x1.71547652ab82bp0",
+    ),
+)
+_LEAST_NORMAL = np.float32(2.0**-126)
+_LEAST_LOG, _LARGEST_LOG = -160.0, 130.0  # of results that are not zero or infinite, and somewhat beyond
+
+
+def _log2(x: Float32s) -> NDArray[np.float64]:
+    """log2 of positive finite numbers, in double."""
+    is_small = x < _LEAST_NORMAL
+    bits = np.where(is_small, x * np.float32(2.0**23), x).view(np.int32)
+    offset = bits - np.int32(_OFFSET)
+    step = (offset >> 19) & (_STEPS - 1)
+    exponent = offset >> 23
+    z = (bits - (exponent << 23)).view(np.float32).astype(np.float64)
+    # glibc rounds this only once (fused multiply-add)
+    r = (z * _INVERSES_HIGH[step] - 1.0) + z * _INVERSES_LOW[step]
+    base = _LOGS[step] + (exponent - 23 * is_small)
+    r2 = r * r
+    log: NDArray[np.float64] = (_A0 * r + _A1) * (r2 * r2) + ((_A2 * r + _A3) * r2 + (_A4 * r + base))
+    return log
+
+
+@np.errstate(all="ignore")
+def powf(x: Float32s, y: Float32s) -> Float32s:
+    """x^y, with C's results for zeros, infinities and NaNs; NaN for a negative x and a y that is not whole."""
+    x, y = np.broadcast_arrays(x, y)
+    whole = np.trunc(y) == y
+    is_usual = np.isfinite(x) & np.isfinite(y) & (x != 0) & (whole | (x > 0))
+    log = y * _log2(np.where(is_usual, np.abs(x), np.float32(1)))
+    size = exp2_in_double(np.clip(log, _LEAST_LOG, _LARGEST_LOG)).astype(np.float32)
+    result = np.where(is_usual, size, np.power(x, y))
+    # np.power has settled the signs of zeros and infinities; the C library turns the sign of a negative NaN, too
+    is_flipped = (y.astype(np.float64) % 2 == 1) & np.signbit(x) & (is_usual | np.isnan(x))
+    return np.where(is_flipped, -result, result)
+
+
+_PI, _PI_LOW = np.float32(np.pi), np.float32(-8.7422776573e-08)
+_ATAN_HIGH = np.array([0, 4.6364760399e-01, 7.8539812565e-01, 9.8279368877e-01, 1.5707962513], np.float32)
+_ATAN_LOW = np.array([0, 5.0121582440e-09, 3.7748947079e-08, 3.4473217170e-08, 7.5497894159e-08], np.float32)
+_ATAN_ODD = np.array(
+    [
+        *(3.3333334327e-01, 1.4285714924e-01, 9.0908870101e-02, 6.6610731184e-02),
+        *(4.9768779427e-02, 1.6285819933e-02),
+    ],
+    np.float32,
+)
+_ATAN_EVEN = np.array(
+    [-2.0000000298e-01, -1.1111110449e-01, -7.6918758452e-02, -5.8335702866e-02, -3.6531571299e-02],
+    np.float32,
+)
+_ATAN_BOUNDS = np.array([7 / 16, 11 / 16, 19 / 16, 39 / 16], np.float32)
+_ATAN_TINY, _ATAN_HUGE = np.float32(2.0**-29), np.float32(2.0**25)
+_ONE, _TWO, _THREE_HALVES = np.float32(1), np.float32(2), np.float32(1.5)
+
+
+def _polynomial(coefficients: Float32s, x: Float32s) -> Float32s:
+    result = np.broadcast_to(coefficients[-1], x.shape)
+    for coefficient in coefficients[-2::-1]:
+        result = coefficient + x * result
+    return result
+
+
+def _atan(x: Float32s) -> Float32s:
+    """The arc tangent of numbers from zero to infinity, and NaN."""
+    interval = np.searchsorted(_ATAN_BOUNDS, x, side="right")
+    interval[np.isnan(x)] = 0
+    # tan(a − b) for the b of the interval: 0, atan(1/2), π/4, atan(3/2), π/2
+    reduced = np.choose(
+        interval,
+        [
+            x,
+            (_TWO * x - _ONE) / (_TWO + x),
+            (x - _ONE) / (x + _ONE),
+            (x - _THREE_HALVES) / (_ONE + _THREE_HALVES * x),
+            -_ONE / x,
+        ],
+    )
+    z = reduced * reduced
+    w = z * z
+    product = reduced * (z * _polynomial(_ATAN_ODD, w) + w * _polynomial(_ATAN_EVEN, w))
+    result = _ATAN_HIGH[interval] - ((product - _ATAN_LOW[interval]) - reduced)
+    result = np.where(interval == 0, reduced - product, result)
+    result = np.where(x < _ATAN_TINY, x, result)
+    largest = _ATAN_HIGH[-1] + _ATAN_LOW[-1]
+    return np.where(x >= _ATAN_HUGE, largest, result)
+
+
+@np.errstate(all="ignore")
+def atan2f(y: Float32s, x: Float32s) -> Float32s:
+    """The angle of the point (x, y): from −π to π, with the sign of y."""
+    ratio = np.abs(y / x)
+    ratio = np.where(np.isinf(x) & np.isinf(y), _ONE, ratio)
+    ratio = np.where((x == 0) & (y == 0), np.float32(0), ratio)
+    angle = _atan(ratio)
+    is_upright = np.where(np.isinf(y), np.isfinite(x), (x == 0) & (y != 0))
+    angle = np.where(np.signbit(x) & ~is_upright, _PI - (angle - _PI_LOW), angle)
+    angle = np.where(np.isnan(x) | np.isnan(y), x + y, angle)
+    return np.where(np.isnan(angle), angle, np.copysign(angle, y))
