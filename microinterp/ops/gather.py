@@ -73,7 +73,7 @@ def prepare_gather_nd(node: Node) -> Invocation:
         node.require(components <= _MOST_COMPONENTS, f"{indices} has more than {_MOST_COMPONENTS} components")
         node.require(x.size > 0, f"{x} is empty")
     output.shape = (*indices.shape[:-1], *x.shape[components:])
-    rule = _Vectors(x.shape[:components], count, checks_each=each)
+    rule = LeadingIndices(x.shape[:components], count, checks_each=each)
     return _prepare(node, rule, prod(x.shape[components:]))
 
 
@@ -92,13 +92,13 @@ class _Positions:
 
     def __call__(self, positions: Array) -> Int64s:
         """The numbers of the slices; raises InvokeError for a position out of range."""
-        _check_range(positions, self._size)
+        check_range(positions, self._size)
         numbers: Int64s = self._starts + positions.reshape(self._shape)
         return numbers.ravel()
 
 
-class _Vectors:
-    """The slices that GATHER_ND takes of a tensor whose leading dimensions number its slices."""
+class LeadingIndices:
+    """The slices that GATHER_ND and SCATTER_ND pick of a tensor, whose leading dimensions number them."""
 
     def __init__(self, dimensions: tuple[int, ...], count: int, *, checks_each: bool) -> None:
         self._dimensions = dimensions if checks_each else ()
@@ -110,13 +110,14 @@ class _Vectors:
         """The numbers of the slices; raises InvokeError for an index out of range."""
         vectors = indices.reshape(self._shape).astype(np.int64)
         for component, size in enumerate(self._dimensions):
-            _check_range(vectors[:, component], size)
+            check_range(vectors[:, component], size)
         numbers: Int64s = vectors @ self._strides
-        _check_range(numbers, self._slices)
+        check_range(numbers, self._slices)
         return numbers
 
 
-def _check_range(indices: Array, size: int) -> None:
+def check_range(indices: Array, size: int) -> None:
+    """Raise InvokeError unless 0 ≤ index < size for all of them."""
     if indices.size and (indices.min() < 0 or indices.max() >= size):
         wrong = indices[(indices < 0) | (indices >= size)].flat[0]
         raise InvokeError(f"index {wrong} is out of range, there are {size}")

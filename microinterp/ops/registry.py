@@ -21,7 +21,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "fill": ("FILL", "RANGE", "RANK", "SHAPE"),
     "fully_connected": ("FULLY_CONNECTED",),
     "gather": ("GATHER", "GATHER_ND"),
-    "lstm": ("UNIDIRECTIONAL_SEQUENCE_LSTM",),
+    "lstm": ("BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
     "matrix_diag": ("MATRIX_DIAG", "MATRIX_SET_DIAG"),
     "pad": ("DILATE", "MIRROR_PAD", "PAD", "PADV2", "STABLEHLO_PAD"),
     "permute": ("REVERSE_SEQUENCE", "REVERSE_V2", "TRANSPOSE"),

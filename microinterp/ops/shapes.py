@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from functools import partial
+from math import prod
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
 
 from ..errors import InvokeError
-from ..model.ir import Array
-from .node import Node, RuntimeTensor
+from ..model.ir import Array, TensorType
+from .node import Invocation, Node, RuntimeTensor
 
 Shape = tuple[int, ...]
 Index = tuple[slice | int, ...]
+#: The shape of an output, and what fills it when called with the arrays of the data and its own.
+Movement = tuple[Shape, Callable[..., None]]
+
+_MOST_ELEMENTS = 2**31 - 1
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -60,16 +68,35 @@ def with_size(shape: Shape, axis: int, size: int) -> Shape:
     return (*shape[:axis], size, *shape[axis + 1 :])
 
 
+def read_shape(values: Array) -> Shape:
+    """The shape that the numbers in a tensor are; raises InvokeError if one is negative."""
+    shape = tuple(int(v) for v in values.flat)
+    if any(d < 0 for d in shape):
+        raise InvokeError(f"a shape cannot be {list(shape)}")
+    return shape
+
+
 def without(shape: Shape, axis: int) -> Shape:
     """The shape without an axis."""
     return (*shape[:axis], *shape[axis + 1 :])
 
 
 def require_data_type(node: Node, tensor: RuntimeTensor, *others: RuntimeTensor) -> None:
-    """Refuse an element type that the runtime's operator does not take as data, or others that differ from it."""
-    node.require_type(tensor, *node.runtime.element_types[node.name])
+    """Refuse an element type that the runtime's operator does not take as data, or others that differ from it.
+
+    Where the operator is among `Runtime.checks_types_at_invoke`, all else must have been checked and done before.
+    """
     for other in others:
         node.require(other.type is tensor.type, f"{other} must have the element type of {tensor}")
+    at_invoke = node.name in node.runtime.checks_types_at_invoke
+    node.require_type(tensor, *node.runtime.element_types[node.name], at_invoke=at_invoke)
+
+
+def require_few_dimensions(node: Node, tensor: RuntimeTensor) -> None:
+    """Refuse a tensor with more dimensions than the runtime's operator has room for."""
+    most = node.runtime.most_dimensions.get(node.name)
+    if most is not None:
+        node.require_rank(tensor, 0, most)
 
 
 def require_static(node: Node, *tensors: RuntimeTensor) -> bool:
@@ -79,6 +106,72 @@ def require_static(node: Node, *tensors: RuntimeTensor) -> bool:
             node.require(node.runtime.has_dynamic_tensors, f"{tensor} must be constant in this runtime")
             return False
     return True
+
+
+def prepare_movement(
+    node: Node,
+    rule: Callable[..., Movement],
+    data: Sequence[RuntimeTensor],
+    deciding: Sequence[RuntimeTensor] = (),
+) -> Invocation:
+    """An operator with one output, whose shape and content `rule` decides, given the values of the deciding tensors.
+
+    If they are not all constant the output is dynamic, or has the shape that the model stores for it where the runtime
+    goes by that.
+    """
+    output, count = node.output(), len(deciding)
+    if all(tensor.constant is not None for tensor in deciding):
+        output.shape, move = decide(node, rule, *(tensor.constant for tensor in deciding))
+        require_stored_shape(node)
+        return Invocation(move, (*data, output), move)
+    if node.runtime.has_dynamic_tensors:
+        make = partial(_make, rule, count, output.dtype)
+        return Invocation(make, (*deciding, *data), rule, dynamic=(output,))
+    output.shape = output.definition.shape or ()
+    return Invocation(partial(_fill, rule, count), (*deciding, *data, output), rule)
+
+
+def _make(rule: Callable[..., Movement], deciding: int, dtype: np.dtype[Any], *arrays: Array) -> Array:
+    shape, move = rule(*arrays[:deciding])
+    if prod(shape) > _MOST_ELEMENTS:
+        raise InvokeError(f"an output of shape {list(shape)} is too large")
+    output = np.empty(shape, dtype)
+    move(*arrays[deciding:], output)
+    return output
+
+
+def _fill(rule: Callable[..., Movement], deciding: int, *arrays: Array) -> None:
+    output = arrays[-1]
+    shape, move = rule(*arrays[:deciding])
+    if shape != output.shape:
+        raise InvokeError(f"the output in the model has shape {list(output.shape)}, here it is {list(shape)}")
+    move(*arrays[deciding:])
+
+
+def require_stored_shape(node: Node) -> None:
+    """Refuse an output that differs from the model's, in a runtime that goes by the latter."""
+    output = node.output()
+    stored = output.definition.shape
+    node.require(
+        node.runtime.has_dynamic_tensors or stored in {output.shape, None},
+        f"makes an output of shape {list(output.shape)}, in the model it is {list(stored or ())}",
+    )
+
+
+def require_equal_quantization(node: Node, tensor: RuntimeTensor, *others: RuntimeTensor) -> None:
+    """What LiteRT's kernels that move elements require: all quantized alike, int16 with a zero point of 0."""
+    if not node.runtime.movements_need_equal_quantization:
+        return
+    require_same_quantization(node, tensor, *others)
+    node.require(
+        tensor.type is not TensorType.INT16 or per_tensor_quantization(tensor)[1] == 0,
+        f"{tensor} must have a zero point of 0, as int16 has",
+    )
+
+
+def pairs(values: Array) -> list[tuple[int, int]]:
+    """The rows of a matrix with two columns."""
+    return [(int(a), int(b)) for a, b in values.reshape(-1, 2)]
 
 
 def per_tensor_quantization(tensor: RuntimeTensor) -> tuple[float, int]:

@@ -1,0 +1,240 @@
+"""Operators that find, pick and place elements by their indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from microinterp.model.ir import NUMPY_TYPES, TensorType
+from tests.draw import numbers, shapes
+from tests.oracles import RuntimeName
+from tests.problems import Problem, generator
+from tests.single_op import TensorSpec, single_op_model
+from tests.values import arbitrary_bits
+
+Array = np.ndarray[Any, Any]
+
+_MOVED = ("FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64")
+_SMALL = ("FLOAT32", "INT8", "UINT8", "INT32", "INT64")
+
+
+def addends(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> Array:
+    """Numbers whose NaNs have the sign that inf − inf gives on x86, so that it does not matter which NaN survives."""
+    values = draw(numbers(type, shape))
+    return np.where(np.isnan(values), np.float32(-np.nan), values) if values.dtype.kind == "f" else values
+
+
+def few(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> Array:
+    """Numbers of which many are equal."""
+    pool = draw(numbers(type, (4,)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return np.asarray(rng.choice(pool, shape)) if draw(st.booleans()) else draw(numbers(type, shape))
+
+
+def indices(draw: st.DrawFn, shape: tuple[int, ...], most: int, dtype: Any = np.int32) -> Array:
+    """Indices into so many; now and then one is out of range."""
+    outside = draw(st.integers(0, 19)) == 0
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return np.asarray(rng.integers(-outside, max(1, most + outside), shape)).astype(dtype)
+
+
+def operand(
+    draw: st.DrawFn, values: Array, type: TensorType, always: bool = False
+) -> tuple[TensorSpec, list[Array]]:
+    """A tensor that is constant, or an input, and then what to feed."""
+    known = always or draw(st.integers(0, 3)) > 0
+    return TensorSpec(values.shape, type, data=values if known else None), [] if known else [values]
+
+
+@generator("SCATTER_ND", tflite=(*_SMALL, "BOOL"))
+def scatter_nd(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, max_side=4))
+    components = draw(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, len(shape)))
+    outer = draw(hnp.array_shapes(min_dims=1 if components == len(shape) else 0, max_dims=2, max_side=6))
+    shape_spec, fed_shape = operand(draw, np.array(shape, np.int32), TensorType.INT32)
+    update_shape = (*outer, *shape[components:])
+
+    def feed() -> list[Array]:
+        picked = [indices(draw, outer, size) for size in shape[:components]]
+        vectors = np.stack(picked, axis=-1) if picked else np.zeros((*outer, 0), np.int32)
+        return [vectors, addends(draw, type, update_shape), *fed_shape]
+
+    specs = [
+        TensorSpec((*outer, components), TensorType.INT32),
+        TensorSpec(update_shape, type),
+        shape_spec,
+    ]
+    model = single_op_model("SCATTER_ND", specs, [TensorSpec(shape, type)])
+    return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("SPARSE_TO_DENSE", tflite=_SMALL)
+def sparse_to_dense(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=5 if draw(st.integers(0, 19)) == 0 else 4, max_side=4))
+    index_type, shape_type = (draw(st.sampled_from([TensorType.INT32, TensorType.INT64])) for _ in range(2))
+    count = draw(st.integers(1, 6))
+    flat = len(shape) == 1 and draw(st.booleans())
+    index_shape = draw(st.sampled_from([(count,), ()])) if flat else (count, len(shape))
+    count = 1 if index_shape == () else count
+    value_shape = draw(st.sampled_from([(), (count,)]))
+    dtype = NUMPY_TYPES[index_type]
+    shape_spec, fed_shape = operand(draw, np.array(shape, NUMPY_TYPES[shape_type]), shape_type)
+
+    def feed() -> list[Array]:
+        vectors = np.stack([indices(draw, (count,), size, dtype) for size in shape], axis=-1)
+        fed = [vectors.reshape(index_shape), *fed_shape]
+        return [*fed, arbitrary_bits(draw, value_shape, type), arbitrary_bits(draw, (), type)]
+
+    specs = [
+        TensorSpec(index_shape, index_type),
+        shape_spec,
+        TensorSpec(value_shape, type),
+        TensorSpec((), type),
+    ]
+    model = single_op_model("SPARSE_TO_DENSE", specs, [TensorSpec(shape, type)])
+    return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("WHERE", tflite=(*_SMALL, "UINT32", "BOOL"))
+def where(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(shapes() if draw(st.integers(0, 9)) == 0 else hnp.array_shapes(max_dims=5, max_side=5))
+
+    def values() -> Array:
+        drawn = np.where(draw(arrays_of_bool(shape)), draw(numbers(type, shape)), 0).astype(NUMPY_TYPES[type])
+        if (
+            shape and drawn.size and not drawn.any()
+        ):  # LiteRT's Python API cannot read dynamic tensors without elements
+            drawn.flat[0] = 1
+        return drawn
+
+    known = draw(st.integers(0, 3)) == 0
+    constant = values() if known else None
+    model = single_op_model(
+        "WHERE", [TensorSpec(shape, type, data=constant)], [TensorSpec((1, len(shape)), TensorType.INT64)]
+    )
+    return Problem(model, [[] if known else [values()] for _ in range(draw(st.integers(1, 2)))])
+
+
+def arrays_of_bool(shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
+    return hnp.arrays(np.bool_, shape)
+
+
+@generator("UNIQUE", tflite=_MOVED)
+def unique(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = (draw(st.integers(1, 30)),)
+    index_type = draw(st.sampled_from([TensorType.INT32, TensorType.INT64]))
+    model = single_op_model(
+        "UNIQUE",
+        [TensorSpec(shape, type)],
+        [TensorSpec((1,), type), TensorSpec(shape, index_type)],
+        {"idx_out_type": index_type},
+    )
+
+    def values() -> Array:
+        drawn = few(draw, type, shape)
+        return np.where(np.isnan(drawn), 0, drawn).astype(drawn.dtype)  # UNIQUE: NaNs (docs/native-bugs.md)
+
+    return Problem(model, [[values()] for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("TOPK_V2", tflite=_MOVED)
+def topk(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(
+        st.one_of(hnp.array_shapes(max_dims=4, max_side=5), st.tuples(st.integers(1, 3), st.integers(1, 60)))
+    )
+    k_type, index_type = (draw(st.sampled_from([TensorType.INT32, TensorType.INT16])) for _ in range(2))
+    k = np.array(draw(st.integers(1, shape[-1] + (draw(st.integers(0, 19)) == 0))), NUMPY_TYPES[k_type])
+    k_spec, fed = operand(draw, k.reshape(draw(st.sampled_from([(), (1,)]))), k_type)
+    found = (*shape[:-1], int(k))
+    model = single_op_model(
+        "TOPK_V2", [TensorSpec(shape, type), k_spec], [TensorSpec(found, type), TensorSpec(found, index_type)]
+    )
+    return Problem(model, [[few(draw, type, shape), *fed] for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("BUCKETIZE", tflite=("FLOAT32", "FLOAT64", "INT32", "INT64"))
+def bucketize(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(shapes(least_side=0))
+    boundaries = few(draw, TensorType.FLOAT32, (draw(st.integers(0, 9)),))
+    boundaries = boundaries[~np.isnan(boundaries)]
+    if draw(st.integers(0, 19)):
+        boundaries = np.sort(boundaries)
+    near = [0.0, *(b for b in boundaries.tolist() if abs(b) < 2**31)]  # boundaries that every type can have
+    values = [draw(numbers(type, shape)) for _ in range(2)]
+    for drawn in values:
+        hit = draw(arrays_of_bool(shape))
+        drawn[hit] = np.asarray(draw(st.sampled_from(near))).astype(drawn.dtype)
+    model = single_op_model(
+        "BUCKETIZE",
+        [TensorSpec(shape, type)],
+        [TensorSpec(shape, TensorType.INT32)],
+        {"boundaries": boundaries.tolist()},
+    )
+    return Problem(model, [[v] for v in values])
+
+
+@generator("ONE_HOT", tflite=(*_SMALL, "BOOL"))
+def one_hot(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(shapes(least_side=0, most_dims=3))
+    axis = draw(st.integers(-1, len(shape)))
+    depth = draw(st.integers(0 if draw(st.integers(0, 9)) == 0 else 1, 6))
+    index_type = draw(st.sampled_from([TensorType.INT32, TensorType.INT64]))
+    known = depth == 0 or 0 in shape or draw(st.integers(0, 3)) > 0
+    depth_value = np.array(depth, np.int32)
+    place = len(shape) if axis == -1 else axis
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+
+    def feed() -> list[Array]:
+        picked = np.asarray(rng.integers(-2, depth + 2, shape)).astype(NUMPY_TYPES[index_type])
+        if index_type is TensorType.INT64 and draw(st.integers(0, 3)) == 0:
+            picked = np.asarray(picked + 2**32)
+        fed = [picked] if known else [picked, depth_value]
+        return [*fed, arbitrary_bits(draw, (), type), arbitrary_bits(draw, (1,), type)]
+
+    model = single_op_model(
+        "ONE_HOT",
+        [
+            TensorSpec(shape, index_type),
+            TensorSpec((), TensorType.INT32, data=depth_value if known else None),
+            TensorSpec((), type),
+            TensorSpec((1,), type),
+        ],
+        [TensorSpec((*shape[:place], depth, *shape[place:]), type)],
+        {"axis": axis},
+    )
+    return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("MATRIX_DIAG", tflite=_MOVED)
+def matrix_diag(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5))
+    model = single_op_model("MATRIX_DIAG", [TensorSpec(shape, type)], [TensorSpec((*shape, shape[-1]), type)])
+    return Problem(model, [[arbitrary_bits(draw, shape, type)] for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("MATRIX_SET_DIAG", tflite=_MOVED)
+def matrix_set_diag(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=5))
+    diagonal = (*shape[:-2], min(shape[-2:]) + draw(st.integers(0, 9)) // 9)
+    model = single_op_model(
+        "MATRIX_SET_DIAG", [TensorSpec(shape, type), TensorSpec(diagonal, type)], [TensorSpec(shape, type)]
+    )
+    return Problem(
+        model,
+        [
+            [arbitrary_bits(draw, shape, type), arbitrary_bits(draw, diagonal, type)]
+            for _ in range(draw(st.integers(1, 2)))
+        ],
+    )
