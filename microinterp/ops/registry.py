@@ -9,7 +9,7 @@ from .node import Prepare
 # module of microinterp.ops → the operators in it. An operator FOO_BAR (or a custom FooBar) is prepared by the
 # module's function `prepare_foo_bar`.
 _MODULES: dict[str, tuple[str, ...]] = {
-    "activations": ("LOGISTIC", "SOFTMAX", "TANH"),
+    "activations": ("LOGISTIC", "LOG_SOFTMAX", "SOFTMAX", "TANH"),
     "arg_min_max": ("ARG_MAX", "ARG_MIN"),
     "arithmetic": ("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"),
     "broadcast": ("BROADCAST_ARGS", "BROADCAST_TO", "TILE"),
@@ -17,6 +17,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "concatenation": ("CONCATENATION", "PACK"),
     "control_flow": ("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "WHILE"),
     "conv": ("CONV_2D",),
+    "decode": ("TFLM_DECODE",),
     "depthwise_conv": ("DEPTHWISE_CONV_2D",),
     "fill": ("FILL", "RANGE", "RANK", "SHAPE"),
     "fully_connected": ("FULLY_CONNECTED",),
@@ -25,7 +26,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "matrix_diag": ("MATRIX_DIAG", "MATRIX_SET_DIAG"),
     "pad": ("DILATE", "MIRROR_PAD", "PAD", "PADV2", "STABLEHLO_PAD"),
     "permute": ("REVERSE_SEQUENCE", "REVERSE_V2", "TRANSPOSE"),
-    "pooling": ("AVERAGE_POOL_2D", "MAX_POOL_2D"),
+    "normalization": ("CUMSUM", "L2_NORMALIZATION", "LOCAL_RESPONSE_NORMALIZATION"),
+    "pooling": ("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D"),
     "quantize": ("DEQUANTIZE", "QUANTIZE"),
     "reduction": (
         *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
@@ -34,6 +36,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "resize": ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
     "rnn": ("BIDIRECTIONAL_SEQUENCE_RNN", "RNN", "UNIDIRECTIONAL_SEQUENCE_RNN"),
     "scatter": ("SCATTER_ND", "SPARSE_TO_DENSE"),
+    "segments": (
+        *("SEGMENT_SUM", "UNSORTED_SEGMENT_MAX", "UNSORTED_SEGMENT_MIN", "UNSORTED_SEGMENT_PROD"),
+        "UNSORTED_SEGMENT_SUM",
+    ),
     "selection": ("BUCKETIZE", "ONE_HOT", "TOPK_V2", "UNIQUE", "WHERE"),
     "signal": (
         "SignalEnergy",
