@@ -66,8 +66,8 @@ class Runtime:
     recurrent_uses_tensor_utils: bool
     #: AVERAGE_POOL_2D and MAX_POOL_2D refuse an output that is quantized otherwise than the input.
     pooling_checks_quantization: bool
-    #: Elementwise operators that refuse element types at prepare; the others do at invoke.
-    checks_types_at_prepare: frozenset[str]
+    #: Comparisons that bring quantized int16 to one scale, as all do with 8 bits; the others compare them as they are.
+    rescales_int16_to_compare: frozenset[str]
     #: MUL of int16 refuses zero points other than 0 at invoke, else at prepare.
     checks_zero_points_of_products_at_invoke: bool
     #: ADD_N of float32 starts with the first input and clamps each sum to the finite numbers; else it starts with 0.
@@ -102,6 +102,10 @@ class Runtime:
     reads_output_type: bool
     #: ARG_MAX and ARG_MIN of float32 skip NaNs at the start; else the result is 0 there.
     arg_max_skips_leading_nans: bool
+    #: L2_NORMALIZATION refuses an 8-bit output that is not quantized as it computes; else it does not look.
+    l2_normalization_checks_output: bool
+    #: Most dimensions that L2_NORMALIZATION takes (None: any number).
+    most_l2_normalized_dimensions: int | None
     #: Reductions look at element types and at constant axes at prepare; else when they run.
     checks_reductions_at_prepare: bool
     #: Reductions of a whole tensor start with its first element; else with zero, or the least finite number.
@@ -122,7 +126,7 @@ class Runtime:
     most_dimensions: Mapping[str, int] = field(hash=False)
     #: Element types of the operand that says where: paddings, the axis of EXPAND_DIMS, the shape for FILL.
     operand_types: Mapping[str, tuple[T, ...]] = field(hash=False)
-    #: Element types that PAD fills with the zero point; what it is given to fill with must be quantized like the output.
+    #: Element types that PAD fills with the zero point; a value to fill with must be quantized like the output.
     pads_with_zero_point: tuple[T, ...]
     #: TRANSPOSE counts negative axes from the end; else it refuses them.
     transposes_negative_axes: bool
@@ -140,6 +144,14 @@ class Runtime:
     calls_once_per_subgraph: bool
     #: LOGISTIC and TANH of 8 bits are tables of the float function, else of gemmlowp's fixed-point one.
     tabulates_activations_in_float: bool
+    #: RSQRT of int16 is an interpolated table, else fixed-point arithmetic.
+    tabulates_int16_rsqrt: bool
+    #: ELU of int8 is a table of e^x − 1 rounded twice, else of expm1.
+    tabulates_elu_by_exp: bool
+    #: Activations of quantized numbers that only clip, with the input's scale, whatever that of the output is.
+    clips_without_rescaling: frozenset[str]
+    #: Elementwise operators that refuse an output whose shape in the model is not the input's.
+    checks_stored_shapes: frozenset[str]
     #: LOGISTIC refuses quantized outputs whose scale is not exactly 1/256 (1/32768 for int16).
     logistic_checks_output_scale: bool
     #: How far the output scale of an int8 SOFTMAX may be from 1/256, relatively.
@@ -188,9 +200,7 @@ TFLITE = Runtime(
     multiplies_scales_in_float32=True,
     recurrent_uses_tensor_utils=True,
     pooling_checks_quantization=False,
-    checks_types_at_prepare=frozenset(
-        ("ATAN2", "FLOOR_DIV", "FLOOR_MOD", "LOGICAL_AND", "LOGICAL_OR", "POW"),
-    ),
+    rescales_int16_to_compare=frozenset(("EQUAL", "NOT_EQUAL")),
     checks_zero_points_of_products_at_invoke=True,
     adds_n_by_add=True,
     most_broadcast_dimensions=8,
@@ -208,6 +218,8 @@ TFLITE = Runtime(
     quantizes_per_channel=True,
     reads_output_type=True,
     arg_max_skips_leading_nans=True,
+    l2_normalization_checks_output=True,
+    most_l2_normalized_dimensions=None,
     checks_reductions_at_prepare=True,
     reduces_whole_tensors_from_first=True,
     folded_operators=frozenset(
@@ -232,6 +244,10 @@ TFLITE = Runtime(
     allocates_resources_at_prepare=False,
     calls_once_per_subgraph=True,
     tabulates_activations_in_float=True,
+    tabulates_int16_rsqrt=True,
+    tabulates_elu_by_exp=False,
+    clips_without_rescaling=frozenset(),
+    checks_stored_shapes=frozenset(),
     logistic_checks_output_scale=True,
     softmax_int8_scale_tolerance=0.001,
     softmax_checks_int8_to_int16=False,
@@ -244,8 +260,14 @@ TFLITE = Runtime(
     filter_types=LITERT_FILTER_TYPES,
     checks_types_at_invoke=frozenset(
         (
-            *("ADD", "AVERAGE_POOL_2D", "CAST", "DIV", "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MUL"),
-            *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "STRIDED_SLICE", "SUB", "TANH"),
+            *("ELU", "EXP", "GELU", "HARD_SWISH", "NEG", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "SIGN"),
+            "ZEROS_LIKE",
+            *("AVERAGE_POOL_2D", "CAST", "LOGISTIC", "MAX_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
+            *("SOFTMAX", "STRIDED_SLICE", "TANH"),
+            *("ADD", "ADD_N", "BITWISE_XOR", "DIV", "EQUAL", "GREATER", "GREATER_EQUAL", "LEAKY_RELU", "LESS"),
+            *("LESS_EQUAL", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "PRELU", "RIGHT_SHIFT", "SELECT"),
+            *("SELECT_V2", "SQUARED_DIFFERENCE", "STABLEHLO_ADD", "STABLEHLO_AND", "STABLEHLO_MAXIMUM"),
+            *("STABLEHLO_MINIMUM", "STABLEHLO_MULTIPLY", "STABLEHLO_SHIFT_LEFT", "SUB"),
         )
     ),
     element_types=LITERT_ELEMENT_TYPES,
@@ -266,7 +288,7 @@ TFLM = Runtime(
     multiplies_scales_in_float32=False,
     recurrent_uses_tensor_utils=False,
     pooling_checks_quantization=True,
-    checks_types_at_prepare=frozenset(("ADD_N",)),
+    rescales_int16_to_compare=frozenset(("GREATER",)),
     checks_zero_points_of_products_at_invoke=False,
     adds_n_by_add=False,
     most_broadcast_dimensions=6,
@@ -284,6 +306,8 @@ TFLM = Runtime(
     quantizes_per_channel=False,
     reads_output_type=False,
     arg_max_skips_leading_nans=False,
+    l2_normalization_checks_output=False,
+    most_l2_normalized_dimensions=4,
     checks_reductions_at_prepare=False,
     reduces_whole_tensors_from_first=False,
     folded_operators=frozenset(),
@@ -305,6 +329,10 @@ TFLM = Runtime(
     allocates_resources_at_prepare=True,
     calls_once_per_subgraph=False,
     tabulates_activations_in_float=False,
+    tabulates_int16_rsqrt=False,
+    tabulates_elu_by_exp=True,
+    clips_without_rescaling=frozenset(("RELU6",)),
+    checks_stored_shapes=frozenset(("CEIL", "EXP", "ROUND")),
     logistic_checks_output_scale=False,
     softmax_int8_scale_tolerance=0.0,
     softmax_checks_int8_to_int16=True,
@@ -317,9 +345,14 @@ TFLM = Runtime(
     filter_types=TFLM_FILTER_TYPES,
     checks_types_at_invoke=frozenset(
         (
-            *("ADD", "ARG_MAX", "ARG_MIN", "CAST", "DEPTHWISE_CONV_2D", "DIV", "FLOOR_DIV", "LOGISTIC", "MAXIMUM"),
-            *("MINIMUM", "MUL", "PACK", "QUANTIZE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPLIT"),
-            *("SPLIT_V", "SQRT", "STRIDED_SLICE", "SUB", "TANH", "UNPACK"),
+            *("ABS", "COS", "ELU", "FLOOR", "HARD_SWISH", "LOG", "LOGICAL_NOT", "NEG", "RELU", "RELU6", "RSQRT", "SIN"),
+            *("SQUARE", "ZEROS_LIKE"),
+            *("ARG_MAX", "ARG_MIN", "CAST", "DEPTHWISE_CONV_2D", "LOGISTIC", "PACK", "QUANTIZE"),
+            *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPLIT", "SPLIT_V", "SQRT", "STRIDED_SLICE", "TANH"),
+            "UNPACK",
+            *("ADD", "DIV", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LEAKY_RELU", "LESS"),
+            *("LESS_EQUAL", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "PRELU", "SELECT_V2"),
+            *("SQUARED_DIFFERENCE", "SUB"),
         )
     ),
     element_types=TFLM_ELEMENT_TYPES,

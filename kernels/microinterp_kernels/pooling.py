@@ -1,4 +1,4 @@
-"""Average and maximum of the elements in each window of an image: AVERAGE_POOL_2D and MAX_POOL_2D.
+"""Average, maximum and Euclidean norm of the elements in each window of an image: the pooling operators.
 
 Images are [batches, height, width, channels]; elements outside the image do not count. Source of the formulas:
 TFLite's `reference/pooling.h` and `reference/integer_ops/pooling.h`.
@@ -107,13 +107,29 @@ class AveragePool2DFloat32:
         self._total = np.empty(self._taps.output_shape, np.float32)
         self._low, self._high = low, high
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, image: NDArray[np.float32], output: NDArray[np.float32]) -> None:
         """Pool `image` (float32 of the prepared shape) into `output` (float32)."""
         # the native sum starts with +0.0, so that a sum of −0.0s is +0.0
         np.add(image, np.float32(0), out=self._taps.image)
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._taps.reduce(np.add, self._total)
-            np.divide(self._total, self._inside, out=self._total)
+        self._average()
+        output[...] = clamp(self._total, self._low, self._high)
+
+    def _average(self) -> None:
+        """Leave the average of each window in `_total`."""
+        self._taps.reduce(np.add, self._total)
+        np.divide(self._total, self._inside, out=self._total)
+
+
+class L2Pool2DFloat32(AveragePool2DFloat32):
+    """The square root of the average square of each window, otherwise as `AveragePool2DFloat32`."""
+
+    @np.errstate(over="ignore", invalid="ignore", under="ignore")
+    def __call__(self, image: NDArray[np.float32], output: NDArray[np.float32]) -> None:
+        """Pool `image` (float32 of the prepared shape) into `output` (float32)."""
+        np.multiply(image, image, out=self._taps.image)
+        self._average()
+        np.sqrt(self._total, out=self._total)
         output[...] = clamp(self._total, self._low, self._high)
 
 

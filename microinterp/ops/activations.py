@@ -1,4 +1,4 @@
-"""LOGISTIC, SOFTMAX and TANH."""
+"""ELU, GELU, HARD_SWISH, LOGISTIC, LOG_SOFTMAX, SOFTMAX and TANH."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ from functools import partial
 import numpy as np
 
 from microinterp_kernels import activations as kernels
-from microinterp_kernels.lookup_table import LookupTable, lookup_table_8bit
+from microinterp_kernels import gelu
+from microinterp_kernels.log_softmax import LogSoftmax8Bit, log_softmax_float32
+from microinterp_kernels.lookup_table import LookupTable
 from microinterp_kernels.softmax import Softmax8Bit, SoftmaxInt16, softmax_float32
+from microinterp_kernels.unary_quantized import HardSwish8Bit
 
 from ..model.ir import Array, TensorType
+from .elementwise import Kernel, float_table, require_unary, store
 from .node import Invocation, Node, RuntimeTensor
-
-_Kernel = Callable[[Array], Array]
-
-
-def _invocation(kernel: _Kernel, x: RuntimeTensor, output: RuntimeTensor) -> Invocation:
-    """The invocation that stores what a kernel returns."""
-
-    def invoke(x: Array, output: Array) -> None:
-        output[...] = kernel(x)
-
-    return Invocation(invoke, (x, output), kernel)
+from .shapes import require_data_type
 
 
 def prepare_logistic(node: Node) -> Invocation:
     """LOGISTIC: float32, int8, int16, and uint8 where the runtime has it."""
-    x, output = _require_unary(node)
+    x, output = require_unary(node)
     if x.type is TensorType.FLOAT32:
-        return _invocation(kernels.logistic_float32, x, output)
+        return store(kernels.logistic_float32, x, output)
     runtime = node.runtime
     if x.type is TensorType.INT16:
         scale = 1 / 32768
@@ -39,39 +33,63 @@ def prepare_logistic(node: Node) -> Invocation:
         kernel = LookupTable(partial(kernels.logistic_int16, multiplier=multiplier, shift=shift), np.int16)
     elif runtime.tabulates_activations_in_float:
         scale = 1 / 256
-        kernel = _float_table(x, output, kernels.plain_logistic_float32)
+        kernel = float_table(x, output, kernels.plain_logistic_float32)
     else:
         node.require(output.zero_point == -128, f"{output} must have zero point -128")
         kernel = _fixed_point_table(node, x, kernels.logistic_int8)
     if runtime.logistic_checks_output_scale:
         node.require(output.scale == scale, f"{output} must have scale {scale}, not {output.scale}")
-    return _invocation(kernel, x, output)
+    return store(kernel, x, output)
 
 
 def prepare_tanh(node: Node) -> Invocation:
     """TANH: float32, int8, int16, and uint8 where the runtime has it."""
-    x, output = _require_unary(node)
+    x, output = require_unary(node)
     if x.type is TensorType.FLOAT32:
-        return _invocation(kernels.tanh_float32, x, output)
+        return store(kernels.tanh_float32, x, output)
     if x.type is TensorType.INT16:
         _require_int16_quantization(node, x, output)
         multiplier, shift = kernels.int16_multiplier(x.scale, (0, 1))
         kernel = LookupTable(partial(kernels.tanh_int16, multiplier=multiplier, shift=shift), np.int16)
     elif node.runtime.tabulates_activations_in_float:
-        kernel = _float_table(x, output, kernels.tanh_float32)
+        kernel = float_table(x, output, kernels.tanh_float32)
     else:
         kernel = _fixed_point_table(node, x, kernels.tanh_int8)
-    return _invocation(kernel, x, output)
+    return store(kernel, x, output)
 
 
-def _require_unary(node: Node) -> tuple[RuntimeTensor, RuntimeTensor]:
-    """The one input and the one output, of the same element type and now of the same shape."""
-    node.require_counts(1, 1)
-    x, output = node.input(0), node.output()
-    node.require_type(x, *node.runtime.element_types[node.name])
-    node.require_type(output, x.type)
-    output.shape = x.shape
-    return x, output
+def prepare_elu(node: Node) -> Invocation:
+    """ELU: float32, int8."""
+    x, output = require_unary(node)
+    if x.type is TensorType.FLOAT32:
+        return store(kernels.elu_float32, x, output)
+    subtracts = node.runtime.tabulates_elu_by_exp
+    return store(
+        float_table(x, output, kernels.elu_by_exp_float32 if subtracts else kernels.elu_float32), x, output
+    )
+
+
+def prepare_gelu(node: Node) -> Invocation:
+    """GELU, exact or approximated by tanh: float32, float16, int8, uint8, int16."""
+    x, output = require_unary(node)
+    approximate = node.options["approximate"]
+    if x.type is TensorType.FLOAT32:
+        return store(partial(gelu.gelu_float32, approximate=approximate), x, output)
+    if x.type is TensorType.FLOAT16:
+        return store(partial(gelu.gelu_float16, approximate=approximate), x, output)
+    return store(float_table(x, output, partial(gelu.gelu_for_table, approximate=approximate)), x, output)
+
+
+def prepare_hard_swish(node: Node) -> Invocation:
+    """HARD_SWISH: float32, int8; LiteRT also uint8."""
+    x, output = require_unary(node)
+    if x.type is TensorType.FLOAT32:
+        return store(kernels.hard_swish_float32, x, output)
+    try:
+        kernel = HardSwish8Bit(x.scale, x.zero_point, output.scale, output.zero_point)
+    except ValueError as error:
+        node.fail(str(error))
+    return store(LookupTable(kernel, x.dtype), x, output)
 
 
 def _require_int16_quantization(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> None:
@@ -81,10 +99,6 @@ def _require_int16_quantization(node: Node, x: RuntimeTensor, output: RuntimeTen
         kernels.checked_log2(output.scale) == -15,
         f"{output} must have scale 1/32768, not {output.scale}",
     )
-
-
-def _float_table(x: RuntimeTensor, output: RuntimeTensor, function: _Kernel) -> LookupTable:
-    return lookup_table_8bit(function, x.dtype, x.scale, x.zero_point, output.scale, output.zero_point)
 
 
 def _fixed_point_table(node: Node, x: RuntimeTensor, function: Callable[..., Array]) -> LookupTable:
@@ -105,20 +119,47 @@ def prepare_softmax(node: Node) -> Invocation:
     node.require_counts(1, 1)
     x, output = node.input(0), node.output()
     node.require(len(x.shape) >= 1, f"{x} needs at least one dimension")
-    node.require_type(x, *node.runtime.element_types[node.name])
+    output.shape = x.shape
+    if x.type not in _SOFTMAX_OUTPUTS:
+        node.require_type(output, x.type)
+    require_data_type(node, x)
     node.require_type(output, *_SOFTMAX_OUTPUTS[x.type])
     _require_softmax_quantization(node, x, output)
-    output.shape = x.shape
     if x.size == 0:
         return Invocation(_compute_nothing, ())
-    return _invocation(_softmax_kernel(node, x, output), x, output)
+    return store(_softmax_kernel(node, x, output), x, output)
+
+
+def prepare_log_softmax(node: Node) -> Invocation:
+    """LOG_SOFTMAX: float32, int8; LiteRT also uint8."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    node.require_type(output, x.type)
+    node.require(len(x.shape) >= 1, f"{x} needs at least one dimension")
+    output.shape = x.shape
+    node.require_type(x, *node.runtime.element_types[node.name], at_invoke=True)
+    if x.type is TensorType.FLOAT32:
+        kernel: Kernel = log_softmax_float32
+    else:
+        zero_point = int(np.iinfo(x.dtype).max)
+        node.require(
+            (output.scale, output.zero_point) == (1 / 16, zero_point),
+            f"{output} must have scale 1/16 and zero point {zero_point}",
+        )
+        try:
+            kernel = LogSoftmax8Bit(x.scale, x.dtype)
+        except ValueError as error:
+            node.fail(str(error))
+    if x.size == 0:
+        return Invocation(_compute_nothing, ())
+    return store(kernel, x, output)
 
 
 def _compute_nothing() -> None:
     """The softmax of nothing."""
 
 
-def _softmax_kernel(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> _Kernel:
+def _softmax_kernel(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> Kernel:
     beta, runtime = node.options["beta"], node.runtime
     if x.type is TensorType.FLOAT32:
         return partial(softmax_float32, beta=beta)

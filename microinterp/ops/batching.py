@@ -111,6 +111,8 @@ def _elementwise(node: Node) -> Batching:
     for tensor in node.inputs:
         if tensor is None:
             continue
+        if len(tensor.shape) > len(shape):  # a SELECT_V2 of single elements
+            return Batching.ONE_BY_ONE
         reaches_first = len(tensor.shape) == len(shape)
         if tensor.constant is None:
             fits = reaches_first and tensor.shape[0] == shape[0]
@@ -148,6 +150,24 @@ def _all_vary(node: Node) -> Batching:
     return Batching.STACKED if all_vary and all(t.shape for t in tensors) else Batching.ONE_BY_ONE
 
 
+def _of_one_shape(node: Node) -> Batching:
+    shapes = {tensor.shape for tensor in (*_data(node), node.input(0))}
+    return _all_vary(node) if len(shapes) == 1 else Batching.ONE_BY_ONE
+
+
+def _pow(node: Node) -> Batching:
+    """One exponent for all is computed otherwise; whether there is one must not depend on the number of samples."""
+    if node.input(0).shape == node.input(1).shape:
+        return _of_one_shape(node)
+    return _elementwise(node) if node.input(1).constant is not None else Batching.ONE_BY_ONE
+
+
+def _gelu(node: Node) -> Batching:
+    """What does not fill vectors is computed otherwise; a sample must fill them, or have none."""
+    fills = node.input(0).type is not TensorType.FLOAT32 or node.input(0).size % 4 == 0
+    return _by_first_axis(node) if fills else Batching.ONE_BY_ONE
+
+
 def _axis_operand(data: int, axis: int) -> Rule:
     """Input `data` is worked on along the constant axes that input `axis` holds, if the first is not among them."""
 
@@ -174,19 +194,31 @@ def _first_row_is(number: int) -> Rule:
 
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"), _elementwise),
-    **dict.fromkeys(("CAST", "LOGISTIC", "SQRT", "TANH"), _by_first_axis),
+    **dict.fromkeys(("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), _elementwise),
+    **dict.fromkeys(("BITWISE_XOR", "FLOOR_MOD", "LOGICAL_AND", "LOGICAL_OR", "RIGHT_SHIFT"), _elementwise),
+    **dict.fromkeys(("PRELU", "SELECT_V2", "SQUARED_DIFFERENCE"), _elementwise),
+    **dict.fromkeys(("ADD_N", "ATAN2", "STABLEHLO_ADD", "STABLEHLO_AND"), _of_one_shape),
+    **dict.fromkeys(("STABLEHLO_MAXIMUM", "STABLEHLO_MINIMUM", "STABLEHLO_MULTIPLY"), _of_one_shape),
+    **dict.fromkeys(("SELECT", "STABLEHLO_SHIFT_LEFT"), _of_one_shape),
+    "LEAKY_RELU": _by_first_axis,
+    "POW": _pow,
+    **dict.fromkeys(("ABS", "BITCAST", "CAST", "CEIL", "COMPLEX_ABS", "COS", "ELU", "EXP", "FLOOR"), _by_first_axis),
+    **dict.fromkeys(("HARD_SWISH", "IMAG", "LOG", "LOGICAL_NOT", "LOGISTIC", "NEG", "REAL"), _by_first_axis),
+    **dict.fromkeys(("RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "ROUND", "RSQRT", "SIGN"), _by_first_axis),
+    **dict.fromkeys(("SIN", "SQRT", "SQUARE", "TANH", "ZEROS_LIKE"), _by_first_axis),
+    "GELU": _gelu,
     **dict.fromkeys(("DEQUANTIZE", "QUANTIZE"), _per_tensor),
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _by_first_axis),
-    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _by_first_axis),
+    **dict.fromkeys(("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D"), _by_first_axis),
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _by_first_axis),
-    **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _axis_operand(0, 1)),
+    **dict.fromkeys(("ARG_MAX", "ARG_MIN", "CUMSUM"), _axis_operand(0, 1)),
     **dict.fromkeys(
         ("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
         _axis_operand(0, 1),
     ),
     **dict.fromkeys(("CONCATENATION", "PACK"), _along_option_axis),
     "FULLY_CONNECTED": _fully_connected,
-    **dict.fromkeys(("BUCKETIZE",), _by_first_axis),
+    **dict.fromkeys(("BUCKETIZE", "EMBEDDING_LOOKUP", "HASHTABLE_LOOKUP"), _by_first_axis),
     **dict.fromkeys(("MATRIX_DIAG", "TOPK_V2"), _but_last_axis),
     "MATRIX_SET_DIAG": _matrix_set_diag,
     "ONE_HOT": _one_hot,
@@ -199,7 +231,8 @@ _RULES: dict[str, Rule] = {
     "PADV2": _first_row_is(0),
     "TILE": _first_row_is(1),
     "TRANSPOSE": _first_row_is(0),
-    "SOFTMAX": _but_last_axis,
+    **dict.fromkeys(("L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX"), _but_last_axis),
+    "LOCAL_RESPONSE_NORMALIZATION": _by_first_axis,
     "SPLIT": _axis_operand(1, 0),
     "SPLIT_V": _axis_operand(0, 2),
     "UNPACK": _unpack,

@@ -1,4 +1,4 @@
-"""AVERAGE_POOL_2D and MAX_POOL_2D."""
+"""AVERAGE_POOL_2D, L2_POOL_2D and MAX_POOL_2D."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from ..model.ir import TensorType
 from ..model.schema import Padding
 from .common import activation_range_float, activation_range_quantized
 from .node import Invocation, Node
+from .shapes import require_data_type
 
 
 def prepare_average_pool_2d(node: Node) -> Invocation:
     """AVERAGE_POOL_2D: float32, int8, int16, and uint8 where the runtime has it."""
     return _prepare_pool(node, kernels.AveragePool2DFloat32, kernels.AveragePool2DInteger)
+
+
+def prepare_l2_pool_2d(node: Node) -> Invocation:
+    """L2_POOL_2D: float32."""
+    return _prepare_pool(node, kernels.L2Pool2DFloat32)
 
 
 def prepare_max_pool_2d(node: Node) -> Invocation:
@@ -28,13 +34,11 @@ def prepare_max_pool_2d(node: Node) -> Invocation:
 def _prepare_pool(
     node: Node,
     float32: type[kernels.AveragePool2DFloat32 | kernels.MaxPool2DFloat32],
-    integer: type[kernels.AveragePool2DInteger | kernels.MaxPool2DInteger],
+    integer: type[kernels.AveragePool2DInteger | kernels.MaxPool2DInteger] | None = None,
 ) -> Invocation:
     node.require_counts(1, 1)
     image, output = node.input(0), node.output()
     node.require_rank(image, 4)
-    node.require_type(image, *node.runtime.element_types[node.name])
-    node.require(output.type is image.type, f"{output} must have the element type of {image}")
 
     options = node.options
     stride = (options["stride_h"], options["stride_w"])
@@ -47,7 +51,7 @@ def _prepare_pool(
     )
     node.require(max(windows.padding) <= MOST_PADDING, f"windows of {window} need too much padding")
     output.shape = (batches, *windows.counts, channels)
-
+    require_data_type(node, image, output)
     quantized = image.type is not TensorType.FLOAT32
     if quantized and node.runtime.pooling_checks_quantization:
         node.require(
@@ -60,6 +64,7 @@ def _prepare_pool(
     if output.size == 0:
         return Invocation(_compute_nothing, ())
     if quantized:
+        assert integer is not None, "the element types say so"
         low, high = activation_range_quantized(node, output, activation)
         node.require(low <= high, f"{output} cannot represent the range of its activation")
         kernel = integer(shape, windows, window, stride, low, high, image.dtype)

@@ -9,16 +9,25 @@ from .node import Prepare
 # module of microinterp.ops → the operators in it. An operator FOO_BAR (or a custom FooBar) is prepared by the
 # module's function `prepare_foo_bar`.
 _MODULES: dict[str, tuple[str, ...]] = {
-    "activations": ("LOGISTIC", "LOG_SOFTMAX", "SOFTMAX", "TANH"),
+    "activations": ("ELU", "GELU", "HARD_SWISH", "LOGISTIC", "LOG_SOFTMAX", "SOFTMAX", "TANH"),
     "arg_min_max": ("ARG_MAX", "ARG_MIN"),
+    "add_n": ("ADD_N",),
     "arithmetic": ("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"),
     "broadcast": ("BROADCAST_ARGS", "BROADCAST_TO", "TILE"),
+    "binary": (
+        *("ATAN2", "BITWISE_XOR", "FLOOR_MOD", "LOGICAL_AND", "LOGICAL_OR", "POW", "RIGHT_SHIFT"),
+        *("SQUARED_DIFFERENCE", "STABLEHLO_ADD", "STABLEHLO_AND", "STABLEHLO_MAXIMUM", "STABLEHLO_MINIMUM"),
+        *("STABLEHLO_MULTIPLY", "STABLEHLO_SHIFT_LEFT"),
+    ),
+    "bitcast": ("BITCAST",),
     "cast": ("CAST",),
+    "comparison": ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"),
     "concatenation": ("CONCATENATION", "PACK"),
     "control_flow": ("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "WHILE"),
     "conv": ("CONV_2D",),
     "decode": ("TFLM_DECODE",),
     "depthwise_conv": ("DEPTHWISE_CONV_2D",),
+    "embedding": ("EMBEDDING_LOOKUP", "EMBEDDING_LOOKUP_SPARSE", "HASHTABLE_LOOKUP"),
     "fill": ("FILL", "RANGE", "RANK", "SHAPE"),
     "fully_connected": ("FULLY_CONNECTED",),
     "gather": ("GATHER", "GATHER_ND"),
@@ -32,6 +41,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "reduction": (
         *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
     ),
+    "rectifiers": ("LEAKY_RELU", "PRELU"),
+    "relu": ("RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"),
     "reshape": ("EXPAND_DIMS", "RESHAPE", "SQUEEZE"),
     "resize": ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
     "rnn": ("BIDIRECTIONAL_SEQUENCE_RNN", "RNN", "UNIDIRECTIONAL_SEQUENCE_RNN"),
@@ -41,6 +52,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "UNSORTED_SEGMENT_SUM",
     ),
     "selection": ("BUCKETIZE", "ONE_HOT", "TOPK_V2", "UNIQUE", "WHERE"),
+    "select": ("SELECT", "SELECT_V2"),
     "signal": (
         "SignalEnergy",
         "SignalFftAutoScale",
@@ -65,7 +77,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "split": ("SPLIT", "SPLIT_V", "UNPACK"),
     "strided_slice": ("STRIDED_SLICE",),
     "svdf": ("SVDF",),
-    "unary": ("SQRT",),
+    "unary": (
+        *("ABS", "CEIL", "COMPLEX_ABS", "COS", "EXP", "FLOOR", "IMAG", "LOG", "LOGICAL_NOT", "NEG", "REAL"),
+        *("ROUND", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "ZEROS_LIKE"),
+    ),
     "variables": ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"),
 }
 

@@ -1,4 +1,4 @@
-"""AVERAGE_POOL_2D and MAX_POOL_2D."""
+"""AVERAGE_POOL_2D, L2_POOL_2D and MAX_POOL_2D."""
 
 from __future__ import annotations
 
@@ -71,6 +71,11 @@ def values(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType) -> np.ndar
         chosen = rng.random(shape) < draw(st.sampled_from([0.1, 1.0]))
         drawn = np.where(chosen, rng.choice(np.array(special, np.float32), shape), drawn)
     return drawn
+
+
+@generator("L2_POOL_2D", tflite=("FLOAT32",), tflm=("FLOAT32",))
+def l2_pools(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    return pools(draw, "L2_POOL_2D", kind, runtime)
 
 
 @generator(

@@ -12,7 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 from microinterp.errors import PrepareError
 from microinterp.model.ir import NUMPY_TYPES, TensorType
+from tests.draw import zero_points
 from tests.oracles import RUNTIME_NAMES, OracleCrashed, RuntimeName, available, run_oracle
+from tests.problems.softmax import SPECIAL_FLOATS, integers, scales, softmax_output, values
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
 Array = np.ndarray[Any, Any]
@@ -47,52 +49,6 @@ SOFTMAX_CASES = [
         TensorType.INT16: [TensorType.INT16],
     }[type]
 ]
-
-SPECIAL_FLOATS = [
-    *(0.0, 1e-45, 1e-40, 2.0**-126, 3.4028235e38, np.inf, np.nan),
-    # the short cuts of LOGISTIC, the ends of expf and tanhf
-    *(16.619047, 16.619049, 9.0, 8.999999, 88.72283, 88.72284, 87.336, 103.97208, 104.0, 22.0, 21.999998),
-]
-
-
-def floats(shape: tuple[int, ...]) -> st.SearchStrategy[Array]:
-    """Any floats, NaNs of both signs among them."""
-    some = st.sampled_from([np.float32(sign) * np.float32(v) for v in SPECIAL_FLOATS for sign in (1, -1)])
-    return hnp.arrays(
-        np.float32, shape, elements=st.one_of(some, st.floats(-20, 20, width=32), st.floats(width=32))
-    )
-
-
-@st.composite
-def integers(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType) -> Array:
-    """Integers of the whole range, or close to each other."""
-    limits = np.iinfo(NUMPY_TYPES[type])
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    spread = draw(st.sampled_from([1, 20, limits.max - limits.min]))
-    middle = draw(st.sampled_from([limits.min, 0, limits.max]))
-    return np.clip(middle + rng.integers(-spread, spread + 1, shape), limits.min, limits.max).astype(
-        limits.dtype
-    )
-
-
-def values(shape: tuple[int, ...], type: TensorType) -> st.SearchStrategy[Array]:
-    return floats(shape) if type is TensorType.FLOAT32 else integers(shape, type)
-
-
-def scales(least_exponent: float, largest_exponent: float) -> st.SearchStrategy[float]:
-    """Scales of these powers of two, and some that almost are one (TFLite forgives 0.07 %)."""
-    powers = st.floats(least_exponent, largest_exponent).map(lambda e: 2.0**e)
-    whole_powers = st.integers(int(least_exponent), int(largest_exponent)).map(lambda e: 2.0**e)
-    pot_scales = st.builds(lambda e, d: 2.0**e * (1 + d), st.integers(-14, -9), st.floats(-1.5e-3, 1.5e-3))
-    return st.one_of(powers, whole_powers, pot_scales).map(lambda s: float(np.float32(s)))
-
-
-def zero_points(type: TensorType) -> st.SearchStrategy[int]:
-    if type is TensorType.INT16:
-        return st.just(0)
-    limits = np.iinfo(NUMPY_TYPES[type])
-    return st.one_of(st.sampled_from([limits.min, 0, limits.max]), st.integers(limits.min, limits.max))
-
 
 # Beyond these TFLM's int8 kernels compute 1LL << shift with a shift below 0 or above 62, which C++ leaves undefined.
 LEAST_EXPONENT, LARGEST_EXPONENT = -28, 34
@@ -198,41 +154,6 @@ def test_logistic_and_tanh_refuse_as_native(
         [TensorSpec((2, 3), type, output_scale, output_zero_point)],
     )
     check_against_oracle(model, [[data.draw(integers((2, 3), type))]], runtime)
-
-
-@st.composite
-def softmax_problems(
-    draw: st.DrawFn, runtime: RuntimeName, type: TensorType, output_type: TensorType
-) -> tuple[bytes, list[list[Array]]]:
-    depth = draw(st.one_of(st.integers(1, 8), st.sampled_from([31, 100, 256, 257, 500])))
-    most = 2 if depth > 8 else 4
-    shape = (*draw(hnp.array_shapes(min_dims=0, max_dims=most, max_side=3)), depth)
-    beta = draw(st.one_of(st.just(1.0), st.floats(2.0**-6, 2.0**6)))
-    x, y = TensorSpec(shape, type), TensorSpec(shape, output_type)
-    if type is not TensorType.FLOAT32:
-        # 8 bits: both runtimes abort if beta · scale is not above 2^-26 (test_tiny_scales_abort).
-        # int16: above 2^31 · 10 / 65535 they shift an int32 by 32 and more, which C++ leaves undefined.
-        scale = draw(scales(-19, 12))
-        x = TensorSpec(shape, type, scale, draw(zero_points(type)))
-        y = TensorSpec(shape, output_type, *softmax_output(type, output_type))
-    model = single_op_model("SOFTMAX", [x], [y], {"beta": beta})
-    return model, [[draw(values(shape, type))] for _ in range(draw(st.integers(1, 2)))]
-
-
-def softmax_output(type: TensorType, output_type: TensorType) -> tuple[float, int]:
-    if type is TensorType.INT16:
-        return 1 / 32768, 0
-    limits = np.iinfo(NUMPY_TYPES[output_type])
-    return 2.0**-limits.bits, limits.min
-
-
-@pytest.mark.parametrize(("runtime", "type", "output_type"), SOFTMAX_CASES)
-@given(data=st.data())
-def test_softmax_as_native(
-    data: st.DataObject, runtime: RuntimeName, type: TensorType, output_type: TensorType
-) -> None:
-    model, invokes = data.draw(softmax_problems(runtime, type, output_type))
-    assert check_against_oracle(model, invokes, runtime)
 
 
 @pytest.mark.parametrize(("runtime", "type", "output_type"), SOFTMAX_CASES)
