@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from microinterp.model.ir import NUMPY_TYPES, TensorType
-from tests.draw import numbers, shapes
+from microinterp.model.schema import CombinerType
+from tests.draw import numbers, scales, shapes
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
@@ -19,6 +20,11 @@ Array = np.ndarray[Any, Any]
 
 _MOVED = ("FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64")
 _SMALL = ("FLOAT32", "INT8", "UINT8", "INT32", "INT64")
+
+
+def rarely(draw: st.DrawFn) -> bool:
+    """Once in twenty times."""
+    return draw(st.integers(0, 19)) == 7
 
 
 def addends(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> Array:
@@ -36,7 +42,7 @@ def few(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> Array:
 
 def indices(draw: st.DrawFn, shape: tuple[int, ...], most: int, dtype: Any = np.int32) -> Array:
     """Indices into so many; now and then one is out of range."""
-    outside = draw(st.integers(0, 19)) == 0
+    outside = rarely(draw)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     return np.asarray(rng.integers(-outside, max(1, most + outside), shape)).astype(dtype)
 
@@ -75,7 +81,7 @@ def scatter_nd(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
 @generator("SPARSE_TO_DENSE", tflite=_SMALL)
 def sparse_to_dense(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     type = TensorType[kind]
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=5 if draw(st.integers(0, 19)) == 0 else 4, max_side=4))
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=5 if rarely(draw) else 4, max_side=4))
     index_type, shape_type = (draw(st.sampled_from([TensorType.INT32, TensorType.INT64])) for _ in range(2))
     count = draw(st.integers(1, 6))
     flat = len(shape) == 1 and draw(st.booleans())
@@ -151,7 +157,7 @@ def topk(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
         st.one_of(hnp.array_shapes(max_dims=4, max_side=5), st.tuples(st.integers(1, 3), st.integers(1, 60)))
     )
     k_type, index_type = (draw(st.sampled_from([TensorType.INT32, TensorType.INT16])) for _ in range(2))
-    k = np.array(draw(st.integers(1, shape[-1] + (draw(st.integers(0, 19)) == 0))), NUMPY_TYPES[k_type])
+    k = np.array(draw(st.integers(1, shape[-1] + (rarely(draw)))), NUMPY_TYPES[k_type])
     k_spec, fed = operand(draw, k.reshape(draw(st.sampled_from([(), (1,)]))), k_type)
     found = (*shape[:-1], int(k))
     model = single_op_model(
@@ -166,7 +172,7 @@ def bucketize(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     shape = draw(shapes(least_side=0))
     boundaries = few(draw, TensorType.FLOAT32, (draw(st.integers(0, 9)),))
     boundaries = boundaries[~np.isnan(boundaries)]
-    if draw(st.integers(0, 19)):
+    if not rarely(draw):
         boundaries = np.sort(boundaries)
     near = [0.0, *(b for b in boundaries.tolist() if abs(b) < 2**31)]  # boundaries that every type can have
     values = [draw(numbers(type, shape)) for _ in range(2)]
@@ -238,3 +244,160 @@ def matrix_set_diag(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem
             for _ in range(draw(st.integers(1, 2)))
         ],
     )
+
+
+@generator("SEGMENT_SUM", tflite=("FLOAT32", "INT32"))
+def segment_sum(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=5))
+    rows = draw(st.integers(1, 12))
+    shape = (rows, *shape[1:])
+    steps = draw(st.lists(st.integers(0, 1), min_size=rows - 1, max_size=rows - 1))
+    ids = np.cumsum([int(rarely(draw)), *steps]).astype(np.int32)
+    id_spec, fed = operand(draw, ids, TensorType.INT32)
+    known = draw(st.integers(0, 3)) == 0
+    constant = addends(draw, type, shape)
+    model = single_op_model(
+        "SEGMENT_SUM",
+        [TensorSpec(shape, type, data=constant if known else None), id_spec],
+        [TensorSpec((int(ids[-1]) + 1, *shape[1:]), type)],
+    )
+    values = [[] if known else [addends(draw, type, shape)] for _ in range(draw(st.integers(1, 2)))]
+    return Problem(model, [[*v, *fed] for v in values])
+
+
+@generator(
+    "UNSORTED_SEGMENT_MAX",
+    "UNSORTED_SEGMENT_MIN",
+    "UNSORTED_SEGMENT_PROD",
+    "UNSORTED_SEGMENT_SUM",
+    tflite=("FLOAT32", "INT32"),
+)
+def unsorted_segment(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, max_side=5))
+    joined = draw(st.integers(0, len(shape)))
+    count = draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    outside = rarely(draw)
+    ids = np.asarray(rng.integers(-1, count + outside, shape[:joined])).astype(np.int32)
+    id_spec, fed_ids = operand(draw, ids, TensorType.INT32)
+    count_value = np.array(count, np.int32).reshape(draw(st.sampled_from([(), (1,)])))
+    count_spec, fed_count = operand(draw, count_value, TensorType.INT32)
+    model = single_op_model(
+        operator, [TensorSpec(shape, type), id_spec, count_spec], [TensorSpec((count, *shape[joined:]), type)]
+    )
+    values = [addends(draw, type, shape) for _ in range(draw(st.integers(1, 2)))]
+    return Problem(model, [[v, *fed_ids, *fed_count] for v in values])
+
+
+_NARROW = {TensorType.INT4: 2, TensorType.INT2: 4}
+
+
+@generator(
+    "EMBEDDING_LOOKUP",
+    tflite=(
+        *(
+            *_MOVED,
+            "FLOAT16",
+            "BOOL",
+            "INT8 as FLOAT32",
+            "UINT8 as FLOAT32",
+            "INT4 as FLOAT32",
+            "INT2 as FLOAT32",
+        ),
+        *("INT8 as FLOAT16", "INT4 as FLOAT16"),
+    ),
+    tflm=("FLOAT32", "INT8", "INT8 as FLOAT32"),
+)
+def embedding_lookup(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type, *output_type = (TensorType[name] for name in kind.split(" as "))
+    shape = draw(hnp.array_shapes(min_dims=2, max_dims=4, max_side=5))
+    # EMBEDDING_LOOKUP: rows that do not begin with a byte (docs/native-bugs.md)
+    shape = (*shape[:-1], shape[-1] * _NARROW.get(type, 1))
+    count = draw(st.integers(1, 6))
+    quantization: dict[str, Any] = {}
+    if output_type:
+        per_row = draw(st.booleans()) and shape[0] > 1
+        scale = draw(st.lists(scales(-140, 100), min_size=shape[0], max_size=shape[0]))
+        zero_point = int(rarely(draw))
+        quantization = {
+            "scale": scale if per_row else scale[0],
+            "zero_point": [zero_point] * shape[0] if per_row else zero_point,
+        }
+        quantization = quantization if draw(st.integers(0, 9)) else {}
+    values = draw(numbers(type, shape)) if output_type else arbitrary_bits(draw, shape, type)
+    known = type in _NARROW or draw(st.booleans())
+    table = TensorSpec(shape, type, **quantization, data=values if known else None)
+    output = TensorSpec((count, *shape[1:]), output_type[0] if output_type else type)
+    model = single_op_model("EMBEDDING_LOOKUP", [TensorSpec((count,), TensorType.INT32), table], [output])
+    feeds = [indices(draw, (count,), shape[0]) for _ in range(draw(st.integers(1, 2)))]
+    return Problem(model, [[fed] if known else [fed, values] for fed in feeds])
+
+
+@generator("EMBEDDING_LOOKUP_SPARSE", tflite=("SUM", "MEAN", "SQRTN"))
+def embedding_lookup_sparse(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    table_shape = draw(hnp.array_shapes(min_dims=2, max_dims=4, max_side=5))
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=4))
+    count = draw(st.integers(0, 12))
+    combiner = CombinerType[kind]
+
+    def feed() -> list[Array]:
+        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+        # EMBEDDING_LOOKUP_SPARSE: averages of buckets that are not there (docs/native-bugs.md)
+        outside = kind == "SUM" and draw(st.integers(0, 4)) == 0
+        picked = [rng.integers(-outside, d + outside, count) for d in shape]
+        places = np.stack(picked, axis=-1).astype(np.int32)
+        if draw(st.integers(0, 3)):
+            places = places[np.lexsort(places.T[::-1])]
+        ids = indices(draw, (count,), table_shape[0])
+        weights = addends(draw, TensorType.FLOAT32, (count,))
+        return [
+            ids,
+            places,
+            np.array(shape, np.int32),
+            weights,
+            addends(draw, TensorType.FLOAT32, table_shape),
+        ]
+
+    model = single_op_model(
+        "EMBEDDING_LOOKUP_SPARSE",
+        [
+            TensorSpec((count,), TensorType.INT32),
+            TensorSpec((count, len(shape)), TensorType.INT32),
+            TensorSpec((len(shape),), TensorType.INT32),
+            TensorSpec((count,), TensorType.FLOAT32),
+            TensorSpec(table_shape, TensorType.FLOAT32),
+        ],
+        [TensorSpec((*shape[:-1], *table_shape[1:]), TensorType.FLOAT32)],
+        {"combiner": combiner},
+    )
+    return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("HASHTABLE_LOOKUP", tflite=(*_MOVED, "FLOAT16", "BOOL", "STRING"))
+def hashtable_lookup(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    type = TensorType[kind]
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=1 if kind == "STRING" else 3, max_side=8))
+    count = draw(st.integers(1, 6))
+    # HASHTABLE_LOOKUP: distances of keys beyond int32 (docs/native-bugs.md)
+    far = draw(st.sampled_from([2, 10, 2**30 - 1]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+
+    def feed() -> list[Array]:
+        keys = rng.integers(-far, far, shape[0], endpoint=True).astype(np.int32)
+        if draw(st.integers(0, 4)):
+            keys.sort()
+        wanted = np.where(rng.random(count) < 0.5, rng.choice(keys, count), rng.integers(-far, far, count))
+        return [wanted.astype(np.int32), keys, arbitrary_bits(draw, shape, type)]
+
+    model = single_op_model(
+        "HASHTABLE_LOOKUP",
+        [
+            TensorSpec((count,), TensorType.INT32),
+            TensorSpec(shape[:1], TensorType.INT32),
+            TensorSpec(shape, type),
+        ],
+        [TensorSpec((count, *shape[1:]), type), TensorSpec((count,), TensorType.UINT8)],
+    )
+    return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
