@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from microinterp.errors import PrepareError
+from microinterp.errors import MicrointerpError, PrepareError
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from tests.draw import zero_points
 from tests.oracles import RUNTIME_NAMES, OracleCrashed, RuntimeName, available, run_oracle
@@ -269,7 +269,7 @@ def test_refuses_other_element_types(
 ) -> None:
     output = TensorSpec((2, 3), output_type, 1 / 256, -128)
     model = single_op_model(operator, [TensorSpec((2, 3), type, 0.1, 0)], [output])
-    with pytest.raises(PrepareError):
+    with pytest.raises(MicrointerpError):
         run_ours(model, [[np.zeros((2, 3), NUMPY_TYPES[type])]], runtime)
 
 
