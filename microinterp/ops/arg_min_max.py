@@ -36,20 +36,21 @@ def _float_rule(node: Node) -> _Find:
 def _prepare(node: Node, find: _Find, find_float: _Find) -> Invocation:
     node.require_counts(2, 1)
     x, axis, output = node.input(0), node.input(1), node.output()
-    require_data_type(node, x)
     index_types = [t for t in _INDEX_TYPES if t in node.runtime.index_types]
     node.require_type(axis, *index_types)
     node.require_type(output, *index_types)
     node.require(axis.size == 1, f"{axis} must hold one number")
     node.require(
-        node.options["output_type"] == output.type or not node.runtime.arg_max_reads_output_type,
+        node.options["output_type"] == output.type or not node.runtime.reads_output_type,
         f"{output} does not have the type that the options say",
     )
     find = find_float if x.type is TensorType.FLOAT32 else find
     if axis.constant is None:
+        require_data_type(node, x)
         return _prepare_unknown_axis(node, find, x, axis, output)
     along = decide(node, _require_axis, axis.constant, x.shape)
     output.shape = without(x.shape, along)
+    require_data_type(node, x)
 
     def compute(x: Array, output: Array) -> None:
         output[...] = _indices(find, x, along)

@@ -20,14 +20,15 @@ def prepare_cast(node: Node) -> Invocation:
     """CAST: between all number types that the runtime has. The types in the options do not matter."""
     node.require_counts(1, 1)
     x, output = node.input(0), node.output()
+    output.shape = x.shape
     require_data_type(node, x)
     require_data_type(node, output)
     for narrow, other in ((x, output), (output, x)):
         node.require(
             narrow.type not in _BELOW_A_BYTE or other.type is TensorType.FLOAT32,
             f"{narrow} can be cast from and to FLOAT32 only",
+            at_invoke=True,
         )
-    output.shape = x.shape
     function = _choose(node, x, output)
     if x.type is TensorType.BFLOAT16 and output.type is not x.type:
         return Invocation(partial(_from_bfloat16, function), (x, output), function)

@@ -91,13 +91,13 @@ def prepare_pack(node: Node) -> Invocation:
     node.require_counts(count, 1)
     inputs = [node.input(i) for i in range(count)]
     first, output = inputs[0], node.output()
-    require_data_type(node, first, *inputs[1:], output)
     for tensor in inputs[1:]:
         node.require(tensor.shape == first.shape, f"{tensor} must have the shape of {first}")
-    if node.runtime.packs_need_equal_quantization:
+    if node.runtime.movements_need_equal_quantization:
         require_same_quantization(node, output, *inputs)
     axis = require_axis(node, node.options["axis"], len(first.shape) + 1)
     output.shape = (*first.shape[:axis], count, *first.shape[axis:])
+    require_data_type(node, first, *inputs[1:], output)
     places = unit_cuts(axis, count)
     return Invocation(partial(_join, places), (output, *inputs), places)
 

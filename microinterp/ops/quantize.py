@@ -23,13 +23,14 @@ def prepare_quantize(node: Node) -> Invocation:
     x, output = node.input(0), node.output()
     types = node.runtime.quantized_types
     node.require_type(x, *types)
-    node.require_type(output, *types[x.type])
+    node.require_type(output, *{to for each in types.values() for to in each})
     node.require(output.is_quantized, f"{output} must be quantized")
     node.require(
         output.scales.size == 1 or node.runtime.quantizes_per_channel,
         f"{output} has {output.scales.size} scales, where this runtime takes one",
     )
     output.shape = x.shape
+    node.require_type(output, *types[x.type], at_invoke=node.name in node.runtime.checks_types_at_invoke)
     if x.type is TensorType.FLOAT32:
         return _prepare_from_float(node, x, output)
     if node.runtime.int16_is_symmetric and x.type is output.type is TensorType.INT16:

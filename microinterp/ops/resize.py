@@ -63,7 +63,6 @@ def prepare_resize_nearest_neighbor(node: Node) -> Invocation:
 def _check(node: Node) -> None:
     node.require_counts(2, 1)
     x, size = node.input(0), node.input(1)
-    require_data_type(node, x, node.output())
     node.require_rank(x, 4)
     node.require_type(size, TensorType.INT32)
     node.require(size.shape == (2,), f"{size} must hold height and width")
@@ -79,9 +78,11 @@ def _prepare(node: Node, make: _MakeKernel, *, least: int) -> Invocation:
         x.size > 0 or 0 in (x.shape[0], x.shape[3]), f"{x} has no pixels"
     )  # the native kernels read beyond it
     if not require_static(node, size):
+        require_data_type(node, x, output)
         return Invocation(partial(_resize_dynamically, make, least), (x, size), make, dynamic=(output,))
     new_size = decide(node, _new_size, least, size.constant)
     output.shape = (x.shape[0], *new_size, x.shape[3])
+    require_data_type(node, x, output)
     if output.size == 0:
         return Invocation(_do_nothing, ())
     kernel = make(new_size)

@@ -55,17 +55,18 @@ def _require_inputs(node: Node, inputs: int, *, axis: int, x: int) -> tuple[Runt
     count = node.options["num_splits"]
     node.require(count > 0, f"num_splits is {count}, it must be positive")
     node.require_counts(inputs, count)
-    require_data_type(node, node.input(x), *node.outputs)
     node.require_type(node.input(axis), TensorType.INT32, TensorType.INT64)
     return node.input(axis), node.input(x)
 
 
 def _prepare(node: Node, x: RuntimeTensor, deciding: Sequence[RuntimeTensor], rule: _Rule) -> Invocation:
     if not require_static(node, *deciding):
+        require_data_type(node, x, *node.outputs)
         return Invocation(partial(_cut_dynamically, rule), (x, *deciding), rule, dynamic=node.outputs)
     axis, sizes = decide(node, rule, *(tensor.constant for tensor in deciding))
     for output, size in zip(node.outputs, sizes, strict=True):
         output.shape = with_size(x.shape, axis, size)
+    require_data_type(node, x, *node.outputs)
     pieces = consecutive(axis, sizes)
     return Invocation(partial(_cut, pieces), (x, *node.outputs), pieces)
 
@@ -108,14 +109,14 @@ def prepare_unpack(node: Node) -> Invocation:
     node.require(count > 0, f"num is {count}, it must be positive")
     node.require_counts(1, count)
     x = node.input(0)
-    require_data_type(node, x, *node.outputs)
     node.require(x.size > 0, f"{x} is empty")
-    if node.runtime.packs_need_equal_quantization:
+    if node.runtime.movements_need_equal_quantization:
         require_same_quantization(node, x, *node.outputs)
     axis = require_axis(node, node.options["axis"], len(x.shape))
     node.require(x.shape[axis] == count, f"axis {axis} of {x} does not have the size of num, {count}")
     for output in node.outputs:
         output.shape = without(x.shape, axis)
+    require_data_type(node, x, *node.outputs)
     pieces = unit_cuts(axis, count)
     return Invocation(partial(_cut, pieces), (x, *node.outputs), pieces)
 

@@ -13,7 +13,14 @@ import numpy as np
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node
-from .shapes import Shape, decide, require_data_type, require_static
+from .shapes import (
+    Shape,
+    decide,
+    require_data_type,
+    require_few_dimensions,
+    require_static,
+    require_stored_shape,
+)
 
 _MOST_SPECS = 31  # the bits of a mask
 _INT32_MIN = -(2**31)
@@ -82,9 +89,7 @@ def prepare_strided_slice(node: Node) -> Invocation:
     x, *specs = (node.input(i) for i in range(4))
     begin, end, strides = specs
     output = node.output()
-    require_data_type(node, x, output)
-    if node.runtime.most_sliced_dimensions is not None:
-        node.require_rank(x, 0, node.runtime.most_sliced_dimensions)
+    require_few_dimensions(node, x)
     for spec in specs:
         node.require_type(spec, TensorType.INT32)
         node.require_rank(spec, 1)
@@ -98,14 +103,12 @@ def prepare_strided_slice(node: Node) -> Invocation:
         options |= {"ellipsis_mask": 0, "new_axis_mask": 0, "offset": False}
     masks = Masks(**options)
     if not require_static(node, *specs):
+        require_data_type(node, x, output)
         return Invocation(partial(_copy_dynamically, masks), (x, *specs), masks, dynamic=(output,))
     selection = decide(node, select, x.shape, masks, *(_numbers(spec.constant) for spec in specs))
     output.shape = selection.shape
-    if not node.runtime.strided_slice_expands_specs:
-        node.require(
-            output.definition.shape in {output.shape, None},
-            f"selects {list(output.shape)} of {x}, its output in the model is {list(output.definition.shape or ())}",
-        )
+    require_stored_shape(node)
+    require_data_type(node, x, output)
     return Invocation(selection.copy if selection.exactly else selection.copy_part, (x, output), selection)
 
 
