@@ -80,6 +80,17 @@ def rounding_divide_by_pot(x: ArrayLike, exponent: ArrayLike) -> Int64s:
     return rounded
 
 
+def rounding_divide_int16_by_pot(x: Int64s, exponent: int) -> Int64s:
+    """gemmlowp's RoundingDivideByPOT of int16 values: x / 2^exponent, halves away from zero; exponent in [0, 31].
+
+    From 16 on the mask of the remainder does not fit into int16, which makes every result 1 or −1.
+    """
+    if exponent < 16:
+        return rounding_divide_by_pot(x, exponent)
+    away: Int64s = np.where(x < 0, np.int64(-1), np.int64(1))
+    return away
+
+
 def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Int64s:
     """TFLite's double-rounding `MultiplyByQuantizedMultiplier` of int32 values.
 
@@ -91,6 +102,14 @@ def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift:
     return rounding_divide_by_pot(
         saturating_rounding_doubling_high_mul(shifted, multiplier), np.maximum(-shift, 0)
     )
+
+
+def multiply_by_quantized_multiplier_up(x: ArrayLike, multiplier: int, shift: int) -> Int64s:
+    """As `multiply_by_quantized_multiplier`, but halves are rounded up: what vector code has for it on x86."""
+    left, right = np.int64(np.clip(shift, 0, 31)), max(-shift, 0)
+    high = saturating_rounding_doubling_high_mul(wrap_int32(np.asarray(x, np.int64) << left), multiplier)
+    rounded: Int64s = (high + ((1 << right) >> 1)) >> right
+    return rounded
 
 
 def multiply_int64_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Int64s:

@@ -11,9 +11,9 @@ _EXACT_IN_FLOAT32 = 2**24
 
 
 class IntegerProduct:
-    """rows · weightsᵀ for constant int8 `weights` [n, k] and rows of integers whose magnitude is at most `largest`."""
+    """rows · weightsᵀ for constant integers [n, k] and rows of integers whose magnitude is at most `largest`."""
 
-    def __init__(self, weights: NDArray[np.int8], largest: int) -> None:
+    def __init__(self, weights: NDArray[np.signedinteger[Any]], largest: int) -> None:
         #: The sums of the weights for each of the n columns, int64.
         self.sums = weights.sum(axis=1, dtype=np.int64)
         #: What no product exceeds in magnitude, for each of the n columns.

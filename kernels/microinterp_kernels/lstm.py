@@ -88,7 +88,10 @@ class LstmParameters:
 
 @dataclass(frozen=True, slots=True)
 class LstmQuantization:
-    """The quantization of the activations of an integer LSTM; `hidden` is what is projected."""
+    """The quantization of the activations of an integer LSTM; `hidden` is what is projected.
+
+    What is projected is clipped as if it had `projection_clip_scale`.
+    """
 
     input_scale: float
     input_zero_point: int
@@ -97,3 +100,4 @@ class LstmQuantization:
     cell_scale: float
     hidden_scale: float = 1.0
     hidden_zero_point: int = 0
+    projection_clip_scale: float = 1.0

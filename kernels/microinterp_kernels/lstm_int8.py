@@ -17,9 +17,9 @@ from .fixed_point import (
     Int64s,
     clip_to,
     multiply_by_quantized_multiplier,
+    multiply_by_quantized_multiplier_up,
     quantize_multiplier,
     quantize_multipliers,
-    saturating_rounding_doubling_high_mul,
     wrap_int32,
 )
 from .integer_product import IntegerProduct
@@ -108,7 +108,9 @@ class LstmInt8:
                 biases=bias + q.hidden_zero_point * self.projection_product.sums,
                 reach=self.projection_product.reach,
             )
-            self.projection_clip = np.int8(min(f(parameters.projection_clip) / f(q.output_scale), f(127)))
+            self.projection_clip = np.int8(
+                min(f(parameters.projection_clip) / f(q.projection_clip_scale), f(127))
+            )
 
     def _requantize(
         self,
@@ -207,11 +209,7 @@ class _Peephole:
         products = wrap_int32(self.weights * c.reshape(self.weights.shape))
         plain = multiply_by_quantized_multiplier(products, self.multiplier, self.shift)
         # the vector loop rounds halves up, the rest away from zero
-        high = saturating_rounding_doubling_high_mul(
-            wrap_int32(products << max(self.shift, 0)), self.multiplier
-        )
-        right = max(-self.shift, 0)
-        halves_up = (high + ((1 << right) >> 1)) >> right
+        halves_up = multiply_by_quantized_multiplier_up(products, self.multiplier, self.shift)
         added = np.where(self.in_vector, halves_up, plain).reshape(sums.shape)
         return clip_to(sums + added, np.int16)
 

@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM."""
+"""LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM and BIDIRECTIONAL_SEQUENCE_LSTM."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from microinterp_kernels.lstm import LstmGate, LstmParameters, LstmQuantization
-from microinterp_kernels.lstm_float import LstmFloat32
+from microinterp_kernels.lstm import LstmGate, LstmParameters
+from microinterp_kernels.lstm_float import FloatLstm, LstmFloat32
 from microinterp_kernels.lstm_hybrid import LstmHybrid
 from microinterp_kernels.lstm_int8 import LstmInt8
+from microinterp_kernels.lstm_int8_8 import LstmInt8To8
 from microinterp_kernels.lstm_reference import ReferenceLstmFloat32, ReferenceLstmInteger
 
 from ..model.ir import Array, TensorType
-from .node import Invocation, Node, RuntimeTensor
-from .recurrent import BYTES, Kernel, activation_name, build_once_if_constant
+from ..model.schema import LSTMKernelType
+from .lstm_basic import prepare_basic_lstm
+from .lstm_layer import NORMALIZATIONS, OUTPUT, PEEPHOLES, PROJECTION, PROJECTION_BIAS, Layer, Places
+from .node import Invocation, Node
+from .recurrent import Kernel, activation_name, build_once_if_constant, real_aux, time_first
 
-# The operator's inputs. The parameters of the four gates, input, forget, cell and output, stand side by side.
-_GATES = _INPUT, _FORGET, _CELL, _OUTPUT = range(4)
-_INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES, _NORMALIZATIONS = 1, 5, 12, 20
-_PEEPHOLES = {_INPUT: 9, _FORGET: 10, _OUTPUT: 11}
-_PROJECTION, _PROJECTION_BIAS, _OUTPUT_STATE, _CELL_STATE = 16, 17, 18, 19
-_VARIANTS = (*_PEEPHOLES.values(), _PROJECTION, _PROJECTION_BIAS, *range(_NORMALIZATIONS, 24))
+_VARIANTS = (*PEEPHOLES.values(), PROJECTION, PROJECTION_BIAS, *range(NORMALIZATIONS, 24))
 _HIDDEN = 4  # the intermediate tensor behind those of the gates
+_COUNT_8X8_8 = 12  # intermediate tensors of the kernel with products of int8
+
+_Make = Callable[[LstmParameters], Kernel]
 
 
 def prepare_unidirectional_sequence_lstm(node: Node) -> Invocation:
@@ -31,16 +33,60 @@ def prepare_unidirectional_sequence_lstm(node: Node) -> Invocation:
 
     Peepholes, projection, normalization and coupled gates are LiteRT's alone.
     """
-    layer = _Layer(node)
-    if node.runtime.recurrent_uses_tensor_utils:
-        make = _litert_integer(layer) if layer.is_integer else _litert_float(layer)
-    else:
-        make = _tflm(layer)
+    x, output, time_major = node.input(0), node.output(), bool(node.options["time_major"])
+    has_variants = node.runtime.recurrent_uses_tensor_utils
+    _require_counts(node, (20, 24) if has_variants else (24,))
+    if not has_variants:
+        for i in _VARIANTS:
+            node.require(
+                node.optional_input(i) is None, f"TFLM knows no variant of it: input {i} must be omitted"
+            )
+        for tensor in node.intermediates:
+            node.require(
+                tensor.size == 0, f"TFLM does not know intermediate tensors with elements like {tensor}"
+            )
+    node.require_rank(x, 3)
+    layer = Layer(node, x, x.shape[1 if time_major else 0], takes_diagonals=has_variants)
+    node.require_type(output, x.type)
+    shape = (*x.shape[:2], layer.outputs)
+    if not has_variants:
+        state = layer.states[0]
+        node.require(
+            state.shape[1:2] == (layer.cells,), f"{state} must have the shape [batch, {layer.cells}]"
+        )
+        node.require((output.definition.shape or ()) == shape, f"{output} must have the shape {list(shape)}")
+        return _invocation(layer, _tflm(layer), time_major)
+    output.shape = shape
+    return _invocation(layer, _litert(layer, time_major), time_major)
 
+
+def prepare_lstm(node: Node) -> Invocation:
+    """LSTM, LiteRT's alone: one step of a batch; float32, with int8 weights too, and int8.
+
+    The basic kernel, with other inputs, takes float32 and uint8.
+    """
+    if node.options["kernel_type"] == LSTMKernelType.BASIC:
+        return prepare_basic_lstm(node)
+    _require_counts(node, (20, 24))
+    x, output = node.input(0), node.output()
+    node.require_rank(x, 2)
+    layer = Layer(node, x, x.shape[0])
+    node.require_type(output, x.type)
+    output.shape = (x.shape[0], layer.outputs)
+    return _invocation(layer, _litert(layer, time_major=True), time_major=True)
+
+
+def _require_counts(node: Node, inputs: tuple[int, ...]) -> None:
+    wanted = " or ".join(str(n) for n in inputs)
+    node.require(len(node.inputs) in inputs, f"has {len(node.inputs)} inputs, needs {wanted}")
+    node.require(len(node.outputs) == 1, f"has {len(node.outputs)} outputs, needs 1")
+
+
+def _invocation(layer: Layer, make: _Make, time_major: bool) -> Invocation:
     def build(arrays: Sequence[Array | None]) -> Kernel:
-        return _AlongTime(make(layer.parameters(arrays)), layer.time_major, layer.batch)
+        return _AlongTime(make(layer.parameters(arrays)), time_major, layer.batch)
 
-    arguments = (layer.x, *layer.states, node.output())
+    arguments = (layer.x, *layer.states, layer.node.output())
     return build_once_if_constant(build, layer.tensors, arguments)
 
 
@@ -53,226 +99,79 @@ class _AlongTime:
     batch: int
 
     def __call__(self, x: Array, output_state: Array, cell_state: Array, output: Array) -> None:
-        if not self.time_major:
-            x, output = x.swapaxes(0, 1), output.swapaxes(0, 1)
+        if x.ndim == 2:
+            x, output = x[None], output[None]
         states = output_state.reshape(self.batch, -1), cell_state.reshape(self.batch, -1)
-        self.kernel(x, *states, output)
+        self.kernel(time_first(x, self.time_major), *states, time_first(output, self.time_major))
 
 
-class _Layer:
-    """The operator's tensors and sizes, checked, and the output's shape set."""
+def prepare_bidirectional_sequence_lstm(node: Node) -> Invocation:
+    """BIDIRECTIONAL_SEQUENCE_LSTM, LiteRT's alone: float32, with int8 weights too.
 
-    def __init__(self, node: Node) -> None:
-        self.node, self.x = node, node.input(0)
-        self.has_variants = node.runtime.recurrent_uses_tensor_utils
-        node.require(
-            len(node.inputs) == 24 or (self.has_variants and len(node.inputs) == 20),
-            f"has {len(node.inputs)} inputs, needs {'20 or 24' if self.has_variants else '24'}",
-        )
-        node.require(len(node.outputs) == 1, f"has {len(node.outputs)} outputs, needs 1")
-        if not self.has_variants:
-            for i in _VARIANTS:
-                node.require(
-                    node.optional_input(i) is None, f"TFLM knows no variant of it: input {i} must be omitted"
-                )
-            for tensor in node.intermediates:
-                node.require(
-                    tensor.size == 0, f"TFLM does not know intermediate tensors with elements like {tensor}"
-                )
-        self.is_coupled = self.has_variants and node.optional_input(_INPUT_WEIGHTS) is None
-        self.is_normalized = node.optional_input(_NORMALIZATIONS + _FORGET) is not None
-        self.gates = tuple(gate for gate in _GATES if gate != _INPUT or not self.is_coupled)
-        self.time_major = bool(node.options["time_major"])
-        self._check_types()
-        self._find_sizes()
-        self.tensors = self._check_parameters()
-        self.states = node.input(_OUTPUT_STATE), node.input(_CELL_STATE)
-        self._check_states()
+    An auxiliary input is another input of both directions if it has weights, else the backward one's, instead of the
+    first.
+    """
+    merge, time_major = bool(node.options["merge_outputs"]), bool(node.options["time_major"])
+    node.require_counts(48, 1 if merge else 2)
+    x = node.input(0)
+    node.require_type(x, TensorType.FLOAT32)
+    node.require_rank(x, 3)
+    has_weights = [node.optional_input(i) is not None for i in (*range(41, 44), *range(45, 48))]
+    node.require(all(has_weights) or not any(has_weights), "must have all auxiliary weights or none")
+    aux, is_backward = real_aux(node, x, node.optional_input(39), all(has_weights))
+    backward_x, both_aux = (aux or x, None) if is_backward else (x, aux)
+    batch = x.shape[1 if time_major else 0]
+    forward = Layer(node, x, batch, Places(0, 35, 36, None, 40), both_aux)
+    backward = Layer(node, backward_x, batch, Places(17, 37, 38, None, 44), both_aux)
+    node.require(
+        (forward.cells, forward.outputs) == (backward.cells, backward.outputs),
+        "must have as many cells and outputs backward as forward",
+    )
+    node.require(forward.weight_type is backward.weight_type, "must have weights of one type")
+    for output in node.outputs:
+        node.require_type(output, TensorType.FLOAT32)
+        output.shape = (*x.shape[:2], forward.outputs * (2 if merge else 1))
+    make_forward, make_backward = (_litert_float(layer, time_major) for layer in (forward, backward))
+    count = len(forward.tensors)
 
-    def _check_types(self) -> None:
-        """The element types of activations, weights, biases, and what else there is one for each cell."""
-        node, x = self.node, self.x
-        float32, int16 = TensorType.FLOAT32, TensorType.INT16
-        node.require_type(x, float32, TensorType.INT8, *(() if self.has_variants else (int16,)))
-        self.is_integer = x.type is not float32
-        weights = node.input(_INPUT_WEIGHTS + _OUTPUT)
-        self.is_hybrid = self.has_variants and not self.is_integer and weights.type in BYTES
-        if not self.is_hybrid:
-            node.require_type(weights, TensorType.INT8 if self.is_integer else float32)
-        self.weight_type = weights.type
-        self.bias_type = float32
-        if self.is_integer:
-            self.bias_type = TensorType.INT64 if x.type is int16 else TensorType.INT32
-        self.peephole_type = int16 if self.is_integer else weights.type
-        self.cell_type = int16 if self.is_integer else float32
-
-    def _find_sizes(self) -> None:
-        """The sizes: of the batch, of x, of the cells and of the output."""
-        node, x = self.node, self.x
-        node.require_rank(x, 3)
-        node.require(x.size > 0, f"{x} has no elements")
-        weights, recurrent = node.input(_INPUT_WEIGHTS + _OUTPUT), node.input(_RECURRENT_WEIGHTS + _OUTPUT)
-        node.require_rank(weights, 2)
-        node.require_rank(recurrent, 1 if self.has_variants else 2, 2)
-        self.batch, self.inputs = x.shape[1 if self.time_major else 0], x.shape[2]
-        self.cells, self.outputs = weights.shape[0], recurrent.shape[-1]
-        node.require(self.cells > 0 and self.outputs > 0, f"{weights} and {recurrent} must have elements")
-
-    def _check_parameters(self) -> tuple[RuntimeTensor | None, ...]:
-        """The tensors of all parameters by their index, None if the layer does not use them."""
-        node, cells, outputs = self.node, self.cells, self.outputs
-        tensors: dict[int, RuntimeTensor] = {}
-
-        def take(i: int, dtype: TensorType, *shape: int) -> None:
-            tensor = tensors[i] = node.input(i)
-            node.require_type(tensor, dtype)
-            node.require(tensor.shape == shape, f"{tensor} must have the shape {list(shape)}")
-
-        has_peepholes = node.optional_input(_PEEPHOLES[_OUTPUT]) is not None
-        for gate in self.gates:
-            take(_INPUT_WEIGHTS + gate, self.weight_type, cells, self.inputs)
-            if (
-                len(node.input(_RECURRENT_WEIGHTS + gate).shape) == 1
-                and not self.is_integer
-                and self.has_variants
-            ):
-                take(_RECURRENT_WEIGHTS + gate, TensorType.FLOAT32, cells)
-                node.require(
-                    outputs == cells, "a diagonal of recurrent weights needs as many outputs as cells"
-                )
-            else:
-                take(_RECURRENT_WEIGHTS + gate, self.weight_type, cells, outputs)
-            take(_BIASES + gate, self.bias_type, cells)
-            if self.is_normalized:
-                take(_NORMALIZATIONS + gate, self.cell_type, cells)
-            if gate in _PEEPHOLES and has_peepholes:
-                take(_PEEPHOLES[gate], self.peephole_type, cells)
-        if not has_peepholes:
-            others = [_PEEPHOLES[_FORGET]] if self.is_coupled else [_PEEPHOLES[_FORGET], _PEEPHOLES[_INPUT]]
-            for i in others:
-                node.require(node.optional_input(i) is None, "must have either all peephole weights or none")
-        if self.is_coupled:
-            unused = [_RECURRENT_WEIGHTS, _BIASES, *([_NORMALIZATIONS] if self.is_normalized else [])]
-            for i in unused:
-                node.require(
-                    node.optional_input(i) is None, f"must have no input {i}: its input gate is coupled"
-                )
-        if node.optional_input(_PROJECTION) is not None:
-            take(_PROJECTION, self.weight_type, outputs, cells)
-            if node.optional_input(_PROJECTION_BIAS) is not None:
-                take(_PROJECTION_BIAS, self.bias_type, outputs)
-        else:
-            node.require(
-                node.optional_input(_PROJECTION_BIAS) is None, "has a projection's bias but no projection"
-            )
-            node.require(outputs == cells, f"needs a projection for {outputs} outputs of {cells} cells")
-        return tuple(tensors.get(i) for i in range(24))
-
-    def _check_states(self) -> None:
-        """The states, the clips and the output."""
-        node, output = self.node, self.node.output()
-        kinds = ((self.x.type, self.outputs), (self.cell_type, self.cells))
-        for state, (dtype, size) in zip(self.states, kinds, strict=True):
-            node.require_type(state, dtype)
-            node.require(state.is_variable, f"{state}, a state, must be a variable")
-            node.require(
-                state.size == self.batch * size,
-                f"{state} must have {self.batch * size} elements, batch times {size}",
-            )
-        node.require_type(output, self.x.type)
-        shape = (*self.x.shape[:2], self.outputs)
-        if self.has_variants:
-            for clip in ("cell_clip", "proj_clip"):
-                node.require(
-                    node.options[clip] >= 0, f"{clip} must not be negative; it is {node.options[clip]}"
-                )
-        else:
-            state = self.states[0]
-            node.require(
-                state.shape[1:2] == (self.cells,), f"{state} must have the shape [batch, {self.cells}]"
-            )
-            stored = output.definition.shape or ()
-            node.require(stored == shape, f"{output} must have the shape {list(shape)}")
-        output.shape = shape
-
-    def require_constants(self) -> None:
-        """Refuse parameters that are not constant."""
-        for tensor in self.tensors:
-            self.node.require(tensor is None or tensor.constant is not None, f"{tensor} must be constant")
-
-    def require_scales(self, *others: RuntimeTensor) -> None:
-        """Refuse tensors without a scale, or with more than one: the quantized weights, and `others`."""
-        quantized = [t for t in self.tensors if t is not None and t.type in (*BYTES, TensorType.INT16)]
-        for tensor in (*quantized, *others):
-            self.node.require(
-                tensor.scales.size == 1 and tensor.scale > 0, f"{tensor} must have one scale, and above 0"
-            )
-
-    def cell_power(self, *, exactly: bool = True) -> int | None:
-        """The power of two nearest to the scale of the cells; None if that is `exactly` another number."""
-        power = float(np.log2(self.states[1].scale))
-        return None if exactly and abs(power - round(power)) >= 1e-3 else round(power)
-
-    def quantization(self, hidden: RuntimeTensor | None = None) -> LstmQuantization:
-        """That of the activations."""
-        output_state, cell_state = self.states
-        return LstmQuantization(
-            input_scale=self.x.scale,
-            input_zero_point=self.x.zero_point,
-            output_scale=output_state.scale,
-            output_zero_point=output_state.zero_point,
-            cell_scale=cell_state.scale,
-            hidden_scale=1.0 if hidden is None else hidden.scale,
-            hidden_zero_point=0 if hidden is None else hidden.zero_point,
+    def build(arrays: Sequence[Array | None]) -> Kernel:
+        return _BothWays(
+            make_forward(forward.parameters(arrays[:count])),
+            make_backward(backward.parameters(arrays[count:])),
+            time_major,
         )
 
-    def parameters(self, arrays: Sequence[Array | None]) -> LstmParameters:
-        """The parameters of the kernels, from the values of the tensors."""
-        options = self.node.options
-        gates = {gate: self._gate(gate, arrays) for gate in self.gates}
-        return LstmParameters(
-            input=gates.get(_INPUT),
-            forget=gates[_FORGET],
-            cell=gates[_CELL],
-            output=gates[_OUTPUT],
-            projection=arrays[_PROJECTION],
-            projection_bias=arrays[_PROJECTION_BIAS],
-            projection_scale=self._scale(_PROJECTION),
-            cell_clip=options["cell_clip"],
-            projection_clip=options["proj_clip"],
+    arguments = (x, backward_x, both_aux, *forward.states, *backward.states, *node.outputs)
+    return build_once_if_constant(build, (*forward.tensors, *backward.tensors), arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _BothWays:
+    """Runs one layer forward over time, the other backward, into one output or two."""
+
+    forward: FloatLstm
+    backward: FloatLstm
+    time_major: bool
+
+    def __call__(self, x: Array, backward_x: Array, aux: Array | None, *states_and_outputs: Array) -> None:
+        batch = self.forward.batch
+        h, c, backward_h, backward_c = (state.reshape(batch, -1) for state in states_and_outputs[:4])
+        outputs = states_and_outputs[4:]
+        both = outputs if len(outputs) == 2 else np.split(outputs[0], 2, axis=2)
+        x, backward_x, forward_output, backward_output = (
+            time_first(array, self.time_major) for array in (x, backward_x, *both)
         )
-
-    def _gate(self, gate: int, arrays: Sequence[Array | None]) -> LstmGate:
-        input_weights, recurrent_weights, bias = (
-            arrays[i + gate] for i in (_INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES)
-        )
-        assert input_weights is not None
-        assert recurrent_weights is not None
-        assert bias is not None
-        peephole = _PEEPHOLES.get(gate)
-        intermediates = self.node.intermediates
-        return LstmGate(
-            input_weights=input_weights,
-            recurrent_weights=recurrent_weights,
-            bias=bias,
-            cell_weights=None if peephole is None else arrays[peephole],
-            normalization=arrays[_NORMALIZATIONS + gate],
-            input_scale=self._scale(_INPUT_WEIGHTS + gate),
-            recurrent_scale=self._scale(_RECURRENT_WEIGHTS + gate),
-            cell_scale=1.0 if peephole is None else self._scale(peephole),
-            normalization_scale=self._scale(_NORMALIZATIONS + gate),
-            sum_scale=intermediates[gate].scale if self.is_normalized and self.is_integer else 2.0**-12,
-        )
-
-    def _scale(self, i: int) -> float:
-        tensor = self.tensors[i]
-        return 1.0 if tensor is None else tensor.scale
+        aux = None if aux is None else time_first(aux, self.time_major)
+        self.forward(x, h, c, forward_output, aux)
+        reversed_aux = None if aux is None else aux[::-1]
+        self.backward(backward_x[::-1], backward_h, backward_c, backward_output[::-1], reversed_aux)
 
 
-_Make = Callable[[LstmParameters], Kernel]
+def _litert(layer: Layer, time_major: bool) -> _Make:
+    return _litert_integer(layer, time_major) if layer.is_integer else _litert_float(layer, time_major)
 
 
-def _litert_float(layer: _Layer) -> _Make:
+def _litert_float(layer: Layer, time_major: bool) -> Callable[[LstmParameters], FloatLstm]:
     """LiteRT's kernels on float32 activations."""
     node, activation = layer.node, activation_name(layer.node)
     node.require(
@@ -280,13 +179,13 @@ def _litert_float(layer: _Layer) -> _Make:
         "has no activation function; LiteRT then takes what its scratch memory happens to hold",
     )
     if not layer.is_hybrid:
-        return lambda parameters: LstmFloat32(parameters, activation, layer.batch, layer.time_major)
+        return lambda parameters: LstmFloat32(parameters, activation, layer.batch, time_major)
     layer.require_scales()
     asymmetric = bool(node.options["asymmetric_quantize_inputs"])
     if asymmetric:  # LiteRT sums up the rows of the weights once, at the first invoke
         layer.require_constants()
     return lambda parameters: LstmHybrid(
-        _hybrid_parameters(parameters), activation, layer.batch, layer.time_major, asymmetric
+        _hybrid_parameters(parameters), activation, layer.batch, time_major, asymmetric
     )
 
 
@@ -299,6 +198,7 @@ def _hybrid_parameters(parameters: LstmParameters) -> LstmParameters:
         return replace(
             gate,
             input_weights=gate.input_weights.view(np.int8),
+            aux_weights=None if gate.aux_weights is None else gate.aux_weights.view(np.int8),
             recurrent_weights=gate.recurrent_weights.view(np.int8) if is_matrix else gate.recurrent_weights,
             cell_weights=None
             if peephole is None
@@ -315,10 +215,14 @@ def _hybrid_parameters(parameters: LstmParameters) -> LstmParameters:
     )
 
 
-def _litert_integer(layer: _Layer) -> _Make:
-    """LiteRT's kernel on int8 activations."""
+def _litert_integer(layer: Layer, time_major: bool) -> _Make:
+    """LiteRT's kernels on int8 activations."""
     node = layer.node
     layer.require_constants()
+    if node.options["proj_clip"] > 0:
+        layer.require_scales(node.output())
+    if node.name == "LSTM" and len(node.intermediates) == _COUNT_8X8_8:
+        return _litert_8x8_8(layer)
     node.require(len(node.intermediates) == 5, f"has {len(node.intermediates)} intermediate tensors, needs 5")
     hidden = node.intermediates[_HIDDEN]
     sums = node.intermediates[:_HIDDEN] if layer.is_normalized else ()
@@ -329,14 +233,28 @@ def _litert_integer(layer: _Layer) -> _Make:
         f"{layer.states[1]} must have a scale of a power of two from 2^-15 to 2^-9",
     )
     node.require(
-        layer.outputs <= layer.cells or node.optional_input(_PEEPHOLES[_OUTPUT]) is None,
+        layer.outputs <= layer.cells or layer.optional(PEEPHOLES[OUTPUT]) is None,
         "has peepholes and more outputs than cells, for which LiteRT reads beyond the cells",
     )
     quantization = layer.quantization(hidden)
-    return lambda parameters: LstmInt8(parameters, quantization, layer.batch, layer.time_major)
+    return lambda parameters: LstmInt8(parameters, quantization, layer.batch, time_major)
 
 
-def _tflm(layer: _Layer) -> _Make:
+def _litert_8x8_8(layer: Layer) -> _Make:
+    """LiteRT's kernel with products of int8. It has no input gate and no peepholes: those of the model are left out."""
+    node, intermediates = layer.node, layer.node.intermediates
+    layer.require_scales(layer.x, *layer.states, *intermediates)
+    node.require(layer.states[1].scale == 2.0**-15, f"{layer.states[1]} must have the scale 2^-15")
+    for i, what in ((NORMALIZATIONS + OUTPUT, "normalization"), (PROJECTION_BIAS, "projection with a bias")):
+        node.require(layer.optional(i) is not None, f"has no {what}, without which LiteRT crashes")
+    scales = [(tensor.scale, tensor.zero_point) for tensor in intermediates]
+    for tensor in intermediates:
+        node.require(-128 <= tensor.zero_point <= 127, f"{tensor} must have a zero point of an int8")
+    quantization = layer.quantization()
+    return lambda parameters: LstmInt8To8(parameters, quantization, scales)
+
+
+def _tflm(layer: Layer) -> _Make:
     """TFLM's kernels."""
     has_tanh = activation_name(layer.node) == "TANH"  # it knows no other activation
     if not layer.is_integer:

@@ -33,6 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "gather": ("GATHER", "GATHER_ND"),
     "lstm": ("BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
     "matrix_diag": ("MATRIX_DIAG", "MATRIX_SET_DIAG"),
+    "non_max_suppression": ("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"),
     "pad": ("DILATE", "MIRROR_PAD", "PAD", "PADV2", "STABLEHLO_PAD"),
     "permute": ("REVERSE_SEQUENCE", "REVERSE_V2", "TRANSPOSE"),
     "normalization": ("CUMSUM", "L2_NORMALIZATION", "LOCAL_RESPONSE_NORMALIZATION"),

@@ -15,7 +15,7 @@ from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
 
 FLOAT32 = TensorType.FLOAT32
-KINDS = ("FLOAT32", "INT8 weights", "UINT8 weights")
+KINDS = ("FLOAT32", "FLOAT32, INT8 weights", "FLOAT32, UINT8 weights")
 
 
 class Numbers:

@@ -8,52 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from microinterp import Interpreter
 from microinterp.errors import PrepareError
 from microinterp.model.ir import TensorType
 from microinterp.model.schema import ActivationFunctionType
-from tests.microinterp.ops.lstms import ACTIVATIONS, Lstm, lstm_model, lstms
 from tests.oracles import RUNTIME_NAMES, RuntimeName, available, run_oracle
+from tests.problems.lstm import Lstm, lstm_model
 from tests.single_op import TensorSpec, assert_same_bytes, check_against_oracle, run_ours
 
 FLOAT32, INT8, INT16, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32
 PLAIN_FLOAT = Lstm(2, 3, 5, 6, 6, FLOAT32, FLOAT32, seed=0)
 PLAIN_INT8 = Lstm(2, 3, 5, 6, 6, INT8, INT8, seed=0)
-
-
-@given(lstms(FLOAT32, FLOAT32, variants=True), st.sampled_from(ACTIVATIONS))
-def test_float_in_litert(lstm: Lstm, activation: ActivationFunctionType) -> None:
-    lstm = replace(lstm, activation=activation)
-    assert check_against_oracle(lstm.model(), lstm.invokes(3), "tflite")
-
-
-@given(lstms(FLOAT32, FLOAT32, variants=False), st.sampled_from(ActivationFunctionType))
-def test_float_in_tflm(lstm: Lstm, activation: ActivationFunctionType) -> None:
-    lstm = replace(lstm, activation=activation)
-    assert check_against_oracle(lstm.model(), lstm.invokes(3), "tflm")
-
-
-@given(lstms(INT8, INT8, variants=True, integer=True))
-def test_int8_in_litert(lstm: Lstm) -> None:
-    assert check_against_oracle(lstm.model(), lstm.invokes(3), "tflite")
-
-
-@given(
-    st.sampled_from([INT8, INT16]).flatmap(lambda t: lstms(t, INT8, variants=False, integer=True)),
-    st.sampled_from(ActivationFunctionType),
-)
-def test_integers_in_tflm(lstm: Lstm, activation: ActivationFunctionType) -> None:
-    lstm = replace(lstm, activation=activation)
-    assert check_against_oracle(lstm.model(), lstm.invokes(3), "tflm")
-
-
-@given(lstms(FLOAT32, INT8, variants=True), st.sampled_from(ACTIVATIONS))
-def test_hybrid_in_litert(lstm: Lstm, activation: ActivationFunctionType) -> None:
-    lstm = replace(lstm, activation=activation)
-    assert check_against_oracle(lstm.model(), lstm.invokes(3), "tflite")
 
 
 # Where k > 680 and the batch is multiplied at once, Eigen's order depends on the CPU's cache: not compared.

@@ -1,9 +1,9 @@
-"""Random models of one UNIDIRECTIONAL_SEQUENCE_LSTM."""
+"""LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM and BIDIRECTIONAL_SEQUENCE_LSTM."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from microinterp.model.ir import NUMPY_TYPES, TensorType
-from microinterp.model.schema import ActivationFunctionType
+from microinterp.model.schema import ActivationFunctionType, LSTMKernelType
+from tests.oracles import RuntimeName
+from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
 
 Array = NDArray[Any]
@@ -48,17 +50,24 @@ class Lstm:
     magnitude: float = 1.0
     lowest_weights: bool = False
     state_rank: int = 2
+    operator: str = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
     @property
     def is_integer(self) -> bool:
         return self.type is not TensorType.FLOAT32
 
-    def shape(self, size: int) -> tuple[int, int, int]:
+    def shape(self, size: int) -> tuple[int, ...]:
+        if self.operator == "LSTM":
+            return self.batch, size
         return (self.time, self.batch, size) if self.time_major else (self.batch, self.time, size)
 
     def tensors(self) -> tuple[list[TensorSpec | None], TensorSpec, list[TensorSpec]]:
         """The operator's inputs, its output, and its intermediate tensors."""
-        rng = np.random.default_rng(self.seed)
+        return self._tensors(np.random.default_rng(self.seed))
+
+    def _tensors(
+        self, rng: np.random.Generator
+    ) -> tuple[list[TensorSpec | None], TensorSpec, list[TensorSpec]]:
         bias_type = TensorType.INT64 if self.type is TensorType.INT16 else TensorType.INT32
         if not self.is_integer:
             bias_type = TensorType.FLOAT32
@@ -135,12 +144,13 @@ class Lstm:
         dtype = NUMPY_TYPES[element_type]
         if element_type in (TensorType.INT32, TensorType.INT64):
             return TensorSpec(shape, element_type, data=rng.integers(-20000, 20000, shape).astype(dtype))
-        limits = np.iinfo(dtype)
+        # uint8 weights are taken for int8 ones
+        limits = np.iinfo(np.int8 if element_type is TensorType.UINT8 else dtype)
         end = limits.min + limits.max // 5 if self.lowest_weights else limits.max + 1
-        data = rng.integers(limits.min, end, shape).astype(dtype)
+        data = rng.integers(limits.min, end, shape).astype(limits.dtype).view(dtype)
         scale = (
             small_number(rng, 0.001, 0.05)
-            if element_type is TensorType.INT8
+            if element_type in (TensorType.INT8, TensorType.UINT8)
             else small_number(rng, 1e-5, 1e-3)
         )
         return TensorSpec(shape, element_type, scale, 0, data=data)
@@ -157,7 +167,7 @@ class Lstm:
         values = []
         for _ in range(times):
             x = rng.standard_normal(shape, np.float32) * np.float32(self.magnitude)
-            x[rng.integers(0, 4, shape[:2]) == 0] = 0
+            x[rng.integers(0, 4, shape[:-1]) == 0] = 0
             values.append([x])
         return values
 
@@ -171,16 +181,20 @@ def lstm_model(
     lstm: Lstm, inputs: Sequence[TensorSpec | None], output: TensorSpec, intermediates: Sequence[TensorSpec]
 ) -> bytes:
     """The model of an LSTM with these tensors."""
-    options = {
+    options = lstm_options(lstm)
+    if lstm.operator == "LSTM":
+        del options["time_major"]
+    return single_op_model(lstm.operator, inputs, [output], options, version=3, intermediates=intermediates)
+
+
+def lstm_options(lstm: Lstm) -> dict[str, Any]:
+    return {
         "fused_activation_function": lstm.activation,
         "cell_clip": lstm.cell_clip,
         "proj_clip": lstm.projection_clip,
         "time_major": lstm.time_major,
         "asymmetric_quantize_inputs": lstm.asymmetric,
     }
-    return single_op_model(
-        "UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [output], options, version=3, intermediates=intermediates
-    )
 
 
 @st.composite
@@ -190,9 +204,9 @@ def lstms(
     weight_type: TensorType,
     *,
     variants: bool,
-    integer: bool = False,
 ) -> Lstm:
     """Any layer; with `variants`, of the kinds that only LiteRT knows."""
+    integer = element_type is not TensorType.FLOAT32
     cells = draw(st.integers(1, 40))
     projection = variants and draw(st.booleans())
     # with peepholes and more outputs than cells, LiteRT's integer kernel reads beyond the cells
@@ -213,6 +227,7 @@ def lstms(
         type=element_type,
         weight_type=weight_type,
         seed=draw(st.integers(0, 2**32)),
+        activation=draw(st.sampled_from(ACTIVATIONS if variants and not integer else ActivationFunctionType)),
         time_major=draw(st.booleans()),
         projection=projection,
         diagonal=frozenset(draw(st.sets(st.sampled_from(GATES)))) if has_diagonal else frozenset(),
@@ -226,4 +241,149 @@ def lstms(
         normalized=flag(),
         asymmetric=flag(),
         lowest_weights=flag(),
+    )
+
+
+HYBRID = ("FLOAT32, INT8 weights", "FLOAT32, UINT8 weights")
+
+
+def types(kind: str) -> tuple[TensorType, TensorType]:
+    """Those of the activations and of the weights."""
+    activations, _, weights = kind.removesuffix(" weights").partition(", ")
+    if weights:
+        return TensorType[activations], TensorType[weights]
+    return TensorType[activations], TensorType.FLOAT32 if activations == "FLOAT32" else TensorType.INT8
+
+
+@generator(
+    "UNIDIRECTIONAL_SEQUENCE_LSTM", tflite=("FLOAT32", *HYBRID, "INT8"), tflm=("FLOAT32", "INT8", "INT16")
+)
+def sequences(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    lstm = draw(lstms(*types(kind), variants=runtime == "tflite"))
+    return Problem(lstm.model(), lstm.invokes(3))
+
+
+@generator(
+    "LSTM", tflite=("FLOAT32", *HYBRID, "INT8", "INT8, INT8 products", "FLOAT32, basic", "UINT8, basic")
+)
+def steps(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    if kind == "INT8, INT8 products":
+        return draw(lstms_8x8_8())
+    if kind.endswith("basic"):
+        return draw(basic_lstms(kind.startswith("UINT8")))
+    lstm = draw(lstms(*types(kind), variants=True))
+    lstm = replace(lstm, operator="LSTM", time=1, diagonal=frozenset())
+    return Problem(lstm.model(), lstm.invokes(3))
+
+
+@st.composite
+def lstms_8x8_8(draw: st.DrawFn) -> Problem:
+    """Normalized layers with projection and products of int8; their input gates and peepholes play no part."""
+    lstm = draw(lstms(TensorType.INT8, TensorType.INT8, variants=True))
+    lstm = replace(lstm, operator="LSTM", time=1, normalized=True, projection=True, projection_bias=True)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    inputs, output, _ = lstm.tensors()
+    # LiteRT multiplies the output gate's products with the state by the wrong number (docs/native-bugs.md)
+    recurrent, cells = inputs[8], inputs[19]
+    assert recurrent is not None
+    assert cells is not None
+    inputs[8] = replace(recurrent, data=np.zeros(recurrent.shape, np.int8))
+    inputs[19] = replace(cells, scale=2.0**-15)
+    lstm = replace(lstm, cell_clip=draw(st.sampled_from([0.0, 0.3, 1.0])))
+    largest = draw(st.sampled_from([0.01, 0.1, 1.0]))
+    intermediates = [
+        TensorSpec(
+            (0,), TensorType.INT8, small_number(rng, 1e-3, largest), int(rng.choice([-128, 127, 0, 5]))
+        )
+        for _ in range(12)
+    ]
+    return Problem(lstm_model(lstm, inputs, output, intermediates), lstm.invokes(3))
+
+
+@st.composite
+def basic_lstms(draw: st.DrawFn, quantized: bool) -> Problem:
+    """Basic cells, whose states are inputs or variables."""
+    batch, inputs, cells = draw(st.integers(1, 6)), draw(st.integers(1, 30)), draw(st.integers(1, 20))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    are_variables = draw(st.booleans())
+    scale = draw(st.sampled_from([1e-7, 2.0**-12 / 128, 1e-5, 3e-4, 0.01]))
+    magnitude = np.float32(draw(st.sampled_from([0.1, 1.0, 5.0, 50.0])))
+    weight_zero_point = draw(st.sampled_from([0, 128, 255, 100]))
+    shapes = {"x": (batch, inputs), "h": (batch, cells), "c": (batch, cells)}
+    weight_shape = (4 * cells, inputs + cells)
+
+    def spec(
+        shape: tuple[int, ...], kind: TensorType, scale: float, zero_point: int = 0, **fields: Any
+    ) -> TensorSpec:
+        if not quantized:
+            return TensorSpec(shape, TensorType.FLOAT32, **fields)
+        return TensorSpec(shape, kind, scale, zero_point, **fields)
+
+    if quantized:
+        weights: Array = rng.integers(0, 256, weight_shape).astype(np.uint8)
+        bias: Array = rng.integers(-20000, 20000, 4 * cells).astype(np.int32)
+    else:
+        weights = rng.standard_normal(weight_shape, np.float32)
+        bias = rng.standard_normal(4 * cells, np.float32)
+    uint8, int16 = TensorType.UINT8, TensorType.INT16
+    tensors = [
+        spec(shapes["x"], uint8, 1 / 128, 128),
+        spec(shapes["h"], uint8, 1 / 128, 128, is_variable=are_variables),
+        spec(weight_shape, uint8, scale * 128, weight_zero_point, data=weights),
+        spec((4 * cells,), TensorType.INT32, scale, data=bias),
+        spec(shapes["c"], int16, 2.0**-11, is_variable=are_variables),
+    ]
+    outputs = [
+        spec(shapes["h"], uint8, 1 / 128, 128),
+        spec(shapes["c"], int16, 2.0**-11),
+        spec((batch, inputs + cells), uint8, 1 / 128, 128),
+        spec((batch, 4 * cells), int16, 2.0**-12),
+    ]
+    model = single_op_model("LSTM", tensors, outputs, {"kernel_type": LSTMKernelType.BASIC}, version=2)
+
+    def values(name: str) -> Array:
+        if not quantized:
+            return rng.standard_normal(shapes[name], np.float32) * magnitude
+        limits = np.iinfo(np.int16 if name == "c" else np.uint8)
+        return rng.integers(limits.min, limits.max + 1, shapes[name]).astype(limits.dtype)
+
+    names = ["x"] if are_variables else ["x", "h", "c"]
+    return Problem(model, [[values(name) for name in names] for _ in range(3)])
+
+
+@generator("BIDIRECTIONAL_SEQUENCE_LSTM", tflite=("FLOAT32", *HYBRID))
+def both_ways(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    forward = draw(lstms(*types(kind), variants=True))
+    forward = replace(forward, diagonal=frozenset(), normalized=False)
+    backward = replace(
+        forward,
+        seed=draw(st.integers(0, 2**32)),
+        coupled=draw(st.booleans()),
+        peepholes=draw(st.booleans()),
+    )
+    aux, merge = draw(st.sampled_from(["", "backward", "both"])), draw(st.booleans())
+    if merge and not forward.time_major:
+        # LiteRT takes the states of the second row from behind them (docs/native-bugs.md)
+        forward, backward = replace(forward, batch=1), replace(backward, batch=1)
+    aux_size = forward.inputs if aux == "backward" else draw(st.integers(1, 20))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    tensors: list[TensorSpec | None] = [None] * 48
+    for lstm, first, state, first_aux in ((forward, 0, 35, 40), (backward, 17, 37, 44)):
+        inputs, _, _ = lstm.tensors()
+        tensors[first + 1 : first + 18] = inputs[1:18]
+        tensors[state : state + 2] = inputs[18:20]
+        if aux == "both":
+            for i in range(1 if lstm.coupled else 0, 4):
+                tensors[first_aux + i] = lstm.parameter(rng, (lstm.cells, aux_size), lstm.weight_type)
+    tensors[0] = TensorSpec(forward.shape(forward.inputs), forward.type)
+    arrays = forward.invokes(3)
+    if aux:
+        tensors[39] = TensorSpec(forward.shape(aux_size), forward.type)
+        more = replace(forward, inputs=aux_size, seed=backward.seed).invokes(3)
+        arrays = [[*a, *b] for a, b in zip(arrays, more, strict=True)]
+    n = forward.outputs
+    outputs = [TensorSpec(forward.shape(size), forward.type) for size in ([2 * n] if merge else [n, n])]
+    options = {**lstm_options(forward), "merge_outputs": merge}
+    return Problem(
+        single_op_model("BIDIRECTIONAL_SEQUENCE_LSTM", tensors, outputs, options, version=3), arrays
     )
