@@ -5,6 +5,7 @@ Source of the formulas: LiteRT's `embedding_lookup.cc`, `embedding_lookup_sparse
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +40,7 @@ def combine_rows(
     """
     output[...] = 0
     edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), buckets.size]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         if start == stop or not 0 <= buckets[start] < len(output):
             continue
         target = output[buckets[start]]

@@ -39,6 +39,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "normalization": ("CUMSUM", "L2_NORMALIZATION", "LOCAL_RESPONSE_NORMALIZATION"),
     "pooling": ("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D"),
     "quantize": ("DEQUANTIZE", "QUANTIZE"),
+    "random": (
+        *("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR"),
+    ),
     "reduction": (
         *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
     ),

@@ -401,3 +401,46 @@ def hashtable_lookup(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Proble
         [TensorSpec((count, *shape[1:]), type), TensorSpec((count,), TensorType.UINT8)],
     )
     return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
+
+
+@generator("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", tflite=("FLOAT32",))
+def non_max_suppression(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> Problem:
+    count = draw(st.integers(1, 20))
+    known = draw(st.integers(0, 3)) > 0
+    most = np.array(draw(st.integers(1, 24)), np.int32)
+    is_soft = operator.endswith("V5")
+    thresholds = [
+        draw(st.sampled_from([0.0, 0.2, 0.5, 1.0, 1.1])),
+        draw(st.sampled_from([-np.inf, -1.0, 0.0, 0.3])),
+        *([draw(st.sampled_from([0.0, 0.1, 0.5, 3.0, -1.0 if rarely(draw) else 0.3]))] if is_soft else []),
+    ]
+
+    def feed() -> list[Array]:
+        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+        boxes = (rng.random((count, 4)) * draw(st.sampled_from([1.0, 100.0]))).astype(np.float32)
+        if draw(st.booleans()):  # some have no area, some lie upon each other
+            boxes = np.round(boxes * 3) / np.float32(3)
+        scores = rng.random(count).astype(np.float32)
+        if draw(st.booleans()):  # equal ones
+            scores = np.round(scores * 4) / np.float32(4)
+        if rarely(draw):
+            boxes, scores = (
+                draw(numbers(TensorType.FLOAT32, (count, 4))),
+                draw(numbers(TensorType.FLOAT32, (count,))),
+            )
+        return [boxes, scores, *([] if known else [most])]
+
+    constants = [TensorSpec((), TensorType.FLOAT32, data=np.float32(t)) for t in thresholds]
+    found = [TensorSpec((int(most),), TensorType.INT32)]
+    found += [TensorSpec((int(most),), TensorType.FLOAT32)] if is_soft else []
+    model = single_op_model(
+        operator,
+        [
+            TensorSpec((count, 4), TensorType.FLOAT32),
+            TensorSpec((count,), TensorType.FLOAT32),
+            TensorSpec((), TensorType.INT32, data=most if known else None),
+            *constants,
+        ],
+        [*found, TensorSpec((), TensorType.INT32)],
+    )
+    return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
