@@ -72,6 +72,8 @@ class TensorSpec:
         values = np.asarray(self.data, NUMPY_TYPES[self.type])
         if values.size != np.prod(self.shape, dtype=np.int64):
             raise ValueError(f"{values.size} values for a tensor of shape {tuple(self.shape)}")
+        if self.type is TensorType.STRING:
+            return _string_buffer([bytes(item) for item in values.flat])
         bits = _BITS.get(self.type)
         if bits is None:
             return np.frombuffer(values.tobytes(), np.uint8)
@@ -81,6 +83,13 @@ class TensorSpec:
         shifts = np.arange(per_byte, dtype=np.uint8) * bits
         packed: NDArray[np.uint8] = np.bitwise_or.reduce(fields << shifts, axis=1)
         return packed
+
+
+def _string_buffer(strings: Sequence[bytes]) -> NDArray[np.uint8]:
+    """TFLite's form of strings: how many, where each begins and the last ends, all their bytes."""
+    header = 4 * (len(strings) + 2)
+    ends = header + np.cumsum([0, *map(len, strings)])
+    return np.frombuffer(np.array([len(strings), *ends], "<i4").tobytes() + b"".join(strings), np.uint8)
 
 
 def single_op_model(

@@ -11,13 +11,55 @@ from numpy.typing import NDArray
 
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.runtimes import RUNTIMES
+from tests.draw import zero_points
 from tests.oracles import RuntimeName
+from tests.single_op import TensorSpec
 
 # Hypothesis' draw, in a composite strategy or of a data object.
 Draw = Callable[..., Any]
 
 # LiteRT's Python API has no NumPy type for bfloat16, and hands 8-bit floats out as int8 (microinterp: uint8).
 _NOT_COMPARABLE = {TensorType.BFLOAT16, TensorType.FLOAT8_E4M3FN, TensorType.FLOAT8_E5M2}
+
+
+_COMPARABLE = {
+    "tflm": {
+        *(TensorType.FLOAT32, TensorType.FLOAT64, TensorType.INT8, TensorType.UINT8, TensorType.INT16),
+        *(TensorType.INT32, TensorType.INT64, TensorType.UINT32, TensorType.UINT64, TensorType.BOOL),
+        *(TensorType.FLOAT16, TensorType.COMPLEX64, TensorType.COMPLEX128),
+    }
+}
+_COMPARABLE["tflite"] = {*_COMPARABLE["tflm"], TensorType.UINT16, TensorType.INT4, TensorType.STRING}
+
+_QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+
+
+def movable_kinds(operator: str) -> dict[str, tuple[str, ...]]:
+    """The kinds of a generator: element types by runtime, as far as the native Python APIs can feed them."""
+    return {
+        name: tuple(t.name for t in runtime.element_types.get(operator, ()) if t in _COMPARABLE[name])
+        for name, runtime in RUNTIMES.items()
+    }
+
+
+def some_quantization(draw: Draw, element_type: TensorType) -> dict[str, Any]:
+    """Scale and zero point for a type that may have them, or nothing."""
+    if element_type not in _QUANTIZED or draw(st.booleans()):
+        return {}
+    return {
+        "scale": draw(st.sampled_from([1e-5, 0.0234, 0.5, 7.0])),
+        "zero_point": draw(zero_points(element_type)),
+    }
+
+
+def operand(
+    values: Any, element_type: TensorType, *, constant: bool
+) -> tuple[TensorSpec, list[NDArray[Any]]]:
+    """A tensor of numbers that say where, constant or not, and what to feed for it."""
+    array = np.asarray(values, NUMPY_TYPES[element_type])
+    if constant:
+        return TensorSpec(array.shape, element_type, data=array), []
+    return TensorSpec(array.shape, element_type), [array]
 
 
 def movable_types(runtime: RuntimeName, operator: str) -> st.SearchStrategy[TensorType]:

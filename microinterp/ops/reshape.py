@@ -1,14 +1,25 @@
-"""RESHAPE: the same elements in another shape."""
+"""RESHAPE, SQUEEZE and EXPAND_DIMS: the same elements in another shape."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
-from .shapes import Shape, decide
+from .shapes import (
+    Movement,
+    Shape,
+    decide,
+    find_axis,
+    prepare_movement,
+    require_equal_quantization,
+    require_few_dimensions,
+    require_static,
+    require_stored_shape,
+)
 
 _MOST_DIMENSIONS_IN_OPTIONS = 8  # in both runtimes
 _MOST_DIMENSIONS = 32  # NumPy's limit before 2.0
@@ -33,18 +44,34 @@ def prepare_reshape(node: Node) -> Invocation:
         stored = output.definition.shape or ()
         legacy_scalar = len(node.inputs) == 1 and stored == (0,)
         return _static(node, x, output, () if legacy_scalar else stored)
+    # old models say [0] for a scalar
+    said = () if new_shape == (0,) else new_shape
     shape = node.optional_input(1)
     if shape is not None and len(shape.shape) == 1 and shape.type is TensorType.INT32:
-        if shape.constant is None:
-            return Invocation(reshape_dynamic, (x, shape), dynamic=(output,))
-        return _static(node, x, output, shape.constant.tolist())
-    # old models say [0] for a scalar
-    return _static(node, x, output, () if new_shape == (0,) else new_shape)
+        rule: Callable[..., Movement] = partial(_reshape_to_values, x.shape)
+    else:
+        rule = partial(_reshape_to_options, x.shape, said)
+    if shape is not None and shape.constant is None:  # even one that says nothing is waited for
+        return prepare_movement(node, rule, (x,), (shape,))
+    known = [] if shape is None else [shape.constant]
+    if x.type is TensorType.STRING:  # LiteRT infers it at invoke
+        output.shape, move = rule(*known)
+    else:
+        output.shape, move = decide(node, rule, *known)
+    return Invocation(move, (x, output))
 
 
 def _static(node: Node, x: RuntimeTensor, output: RuntimeTensor, wanted: Sequence[int]) -> Invocation:
     output.shape = decide(node, resolve_shape, x.shape, wanted)
     return Invocation(copy_elements, (x, output))
+
+
+def _reshape_to_values(shape: Shape, values: Array) -> Movement:
+    return resolve_shape(shape, values.tolist()), copy_elements
+
+
+def _reshape_to_options(shape: Shape, wanted: Sequence[int], *_: Array) -> Movement:
+    return resolve_shape(shape, wanted), copy_elements
 
 
 def resolve_shape(shape: Shape, wanted: Sequence[int]) -> Shape:
@@ -76,7 +103,39 @@ def copy_elements(x: Array, output: Array) -> None:
     output[...] = x.reshape(output.shape)
 
 
-def reshape_dynamic(x: Array, shape: Array) -> Array:
-    """A copy in the shape that a tensor says."""
-    output: Array = x.reshape(resolve_shape(x.shape, shape.tolist())).copy()
-    return output
+def prepare_squeeze(node: Node) -> Invocation:
+    """SQUEEZE: without some dimensions of size 1, or without all of them."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    require_few_dimensions(node, x)
+    rank, axes = len(x.shape), node.options["squeeze_dims"] or ()
+    node.require(len(axes) <= _MOST_DIMENSIONS_IN_OPTIONS, f"cannot name {len(axes)} dimensions to drop")
+    dropped = {decide(node, find_axis, axis, rank) for axis in axes}
+    for axis in dropped:
+        node.require(x.shape[axis] == 1, f"axis {axis} of {x} does not have size 1")
+    if not axes:
+        dropped = {axis for axis, size in enumerate(x.shape) if size == 1}
+    output.shape = tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)
+    require_stored_shape(node)
+    node.require(x.type is output.type, f"{output} must have the element type of {x}")
+    node.require_type(x, *node.runtime.element_types[node.name], at_invoke=True)
+    return Invocation(copy_elements, (x, output))
+
+
+def prepare_expand_dims(node: Node) -> Invocation:
+    """EXPAND_DIMS: with a new dimension of size 1."""
+    node.require_counts(2, 1)
+    x, axis, output = node.input(0), node.input(1), node.output()
+    node.require(x.type is output.type, f"{output} must have the element type of {x}")
+    require_equal_quantization(node, x, output)
+    node.require_type(axis, *node.runtime.operand_types[node.name])
+    node.require(axis.size == 1, f"{axis} must have one element")
+    require_static(node, axis)
+    invocation = prepare_movement(node, partial(_expand, x.shape), (x,), (axis,))
+    node.require_type(x, *node.runtime.element_types[node.name], at_invoke=True)
+    return invocation
+
+
+def _expand(shape: Shape, axis: Array) -> Movement:
+    place = find_axis(int(axis.flat[0]), len(shape) + 1)
+    return (*shape[:place], 1, *shape[place:]), copy_elements

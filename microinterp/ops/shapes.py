@@ -127,8 +127,23 @@ def prepare_movement(
     if node.runtime.has_dynamic_tensors:
         make = partial(_make, rule, count, output.dtype)
         return Invocation(make, (*deciding, *data), rule, dynamic=(output,))
+    return prepare_stored_movement(node, rule, data, deciding)
+
+
+def prepare_stored_movement(
+    node: Node,
+    rule: Callable[..., Movement],
+    data: Sequence[RuntimeTensor],
+    deciding: Sequence[RuntimeTensor],
+) -> Invocation:
+    """Like `prepare_movement`, but the output has the shape that the model stores, and any other is refused."""
+    output, count = node.output(), len(deciding)
     output.shape = output.definition.shape or ()
-    return Invocation(partial(_fill, rule, count), (*deciding, *data, output), rule)
+    if any(tensor.constant is None for tensor in deciding):
+        return Invocation(partial(_fill, rule, count), (*deciding, *data, output), rule)
+    shape, move = decide(node, rule, *(tensor.constant for tensor in deciding))
+    decide(node, _check_shape, shape, output.shape)
+    return Invocation(move, (*data, output), move)
 
 
 def _make(rule: Callable[..., Movement], deciding: int, dtype: np.dtype[Any], *arrays: Array) -> Array:
@@ -143,9 +158,13 @@ def _make(rule: Callable[..., Movement], deciding: int, dtype: np.dtype[Any], *a
 def _fill(rule: Callable[..., Movement], deciding: int, *arrays: Array) -> None:
     output = arrays[-1]
     shape, move = rule(*arrays[:deciding])
-    if shape != output.shape:
-        raise InvokeError(f"the output in the model has shape {list(output.shape)}, here it is {list(shape)}")
+    _check_shape(shape, output.shape)
     move(*arrays[deciding:])
+
+
+def _check_shape(shape: Shape, stored: Shape) -> None:
+    if shape != stored:
+        raise InvokeError(f"the output in the model has shape {list(stored)}, here it is {list(shape)}")
 
 
 def require_stored_shape(node: Node) -> None:
