@@ -62,17 +62,19 @@ def prepare_gather_nd(node: Node) -> Invocation:
     node.require(indices.shape != (), f"{indices} must be at least a vector")
     components = indices.shape[-1]
     node.require(components <= len(x.shape), f"{indices} has more components than {x} has dimensions")
+    output.shape = (*indices.shape[:-1], *x.shape[components:])
     each = node.runtime.gather_nd_checks_each_index
     count = prod(indices.shape[:-1])
-    if each:
-        node.require(x.size > 0 or indices.size == 0, f"{x} is empty")
-        node.require(  # LiteRT does not look whether it needs the memory of indices that have none
-            components > 0 or count == 0 or indices.constant is not None, f"{indices} has no components"
-        )
-    else:
-        node.require(components <= _MOST_COMPONENTS, f"{indices} has more than {_MOST_COMPONENTS} components")
-        node.require(x.size > 0, f"{x} is empty")
-    output.shape = (*indices.shape[:-1], *x.shape[components:])
+    node.require(
+        each or components <= _MOST_COMPONENTS, f"{indices} has more than {_MOST_COMPONENTS} components"
+    )
+    is_empty = x.size == 0 and (indices.size > 0 or not each)
+    node.require(not is_empty, f"{x} is empty", at_invoke=True)
+    node.require(  # LiteRT does not look whether it needs the memory of indices that have none
+        not each or components > 0 or count == 0 or indices.constant is not None,
+        f"{indices} has no components",
+        at_invoke=True,
+    )
     rule = LeadingIndices(x.shape[:components], count, checks_each=each)
     return _prepare(node, rule, prod(x.shape[components:]))
 
@@ -126,10 +128,12 @@ def check_range(indices: Array, size: int) -> None:
 def _prepare(node: Node, rule: Callable[[Array], Int64s], width: int) -> Invocation:
     x, indices, output = node.input(0), node.input(1), node.output()
     if output.size == 0:
-        return Invocation(partial(_check_only, rule), (indices,), rule)
+        return Invocation(partial(_check_only, rule), (indices, output), rule)
     shape = (x.size // width, width)
     if indices.constant is not None:
-        numbers = decide(node, rule, indices.constant)
+        # LiteRT computes what is constant at prepare; else they are refused at invoke
+        is_folded = x.constant is not None and node.name in node.runtime.folded_operators
+        numbers = decide(node, rule, indices.constant) if is_folded else rule(indices.constant)
         return Invocation(partial(_take_known, numbers, shape), (x, output), numbers)
     return Invocation(partial(_take, rule, shape), (x, indices, output), rule)
 
@@ -145,6 +149,6 @@ def _take(
     _take_known(rule(indices), shape, x, output)
 
 
-def _check_only(rule: Callable[[Array], Any], indices: Array) -> None:
+def _check_only(rule: Callable[[Array], Any], indices: Array, output: Array) -> None:
     """The output is empty, but bad indices are still refused."""
     rule(indices)
