@@ -164,7 +164,7 @@ class _Worker:
         results: list[list[Array]] = [[] for _ in outputs]
         for i in range(n):
             for tensor, values in zip(inputs, batch, strict=True):
-                tensor.store(values[i])
+                tensor.store(values[i, ...])  # of strings, too, an array
             try:
                 with suppress(EndOfRun):
                     self._subgraph.invoke()

@@ -45,7 +45,8 @@ def numbers(draw: st.DrawFn, type: TensorType, shape: Shape) -> Array:
     spread = draw(st.sampled_from([1, 12, high - low]))
     middle = draw(st.sampled_from([low, 0, high]))
     least, most = max(low, middle - spread), min(high, middle + spread)
-    return np.asarray(rng.integers(least, most, shape, np.int64, endpoint=True)).astype(dtype)
+    wide = np.uint64 if most > np.iinfo(np.int64).max else np.int64
+    return np.asarray(rng.integers(least, most, shape, wide, endpoint=True)).astype(dtype)
 
 
 def _floats(rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], special: bool) -> Array:

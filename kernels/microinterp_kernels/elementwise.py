@@ -5,11 +5,14 @@ Each function takes `x` (and `y`) of one element type, which broadcast as NumPy 
 clamped to [low, high], scalars of the element type; without one TFLite clamps floats to the finite numbers.
 
 Source of the formulas: TFLite's `kernels/internal/reference` (add.h, sub.h, mul.h, div.h, floor_div.h,
-maximum_minimum.h), checked against the native runtimes. Quantized numbers are in `elementwise_quantized.py`.
+floor_mod.h, maximum_minimum.h) and `kernels` (pow.cc, atan2.cc, right_shift.cc, stablehlo_elementwise.h), checked
+against the native runtimes. Quantized numbers are in `elementwise_quantized.py`.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from .cast import from_bfloat16, make_nans_canonical
 from .clamp import clamp
+from .libm_binary import atan2f, powf
 
 Array = NDArray[Any]
 Float32s = NDArray[np.float32]
@@ -112,6 +116,81 @@ def floor_divide(x: Array, y: Array, output: Array) -> None:
     output[...] = quotient if output.dtype.kind == "f" else quotient.astype(np.int64)
 
 
+@np.errstate(all="ignore")
+def floor_modulo(x: Array, y: Array, output: Array) -> None:
+    """What is left of x after a division by y, with the sign of y. Of integers, no y may be zero."""
+    rest = np.fmod(x, y)
+    output[...] = np.where((rest != 0) & ((y < 0) != (rest < 0)), rest + y, rest)
+
+
+def plainly(function: np.ufunc) -> Callable[[Array, Array, Array], None]:
+    """A function of NumPy as it is: silent, and not clamped."""
+
+    @np.errstate(all="ignore")
+    def compute(x: Array, y: Array, output: Array) -> None:
+        function(x, y, out=output)
+        if output.dtype == np.float16:
+            make_nans_canonical(output)
+
+    return compute
+
+
+@np.errstate(all="ignore")
+def squared_difference(x: Array, y: Array, output: Array) -> None:
+    """(x − y)²; integers wrap."""
+    difference = x - y
+    np.multiply(difference, difference, out=output)
+
+
+def power_int32(x: NDArray[np.int32], y: NDArray[np.int32], output: NDArray[np.int32]) -> None:
+    """x^y as a double converted to int32, on x86: −2^31 where it does not fit. No y may be negative."""
+    with np.errstate(all="ignore"):
+        power = np.rint(np.power(x, y, dtype=np.float64))  # NumPy may be off by a bit, C is not
+    output[...] = np.where(np.abs(power) < 2.0**31, power, -(2.0**31))
+
+
+def power_float(x: Float32s, y: Float32s, output: Float32s) -> None:
+    """x^y."""
+    output[...] = powf(x, y)
+
+
+def multiply_to_power(x: Array, exponent: int, output: Array) -> None:
+    """x to a whole power of at least 1, by squaring: integers wrap, and floats are clamped after each product."""
+    output[...] = x
+    limits = np.finfo(x.dtype) if x.dtype.kind == "f" else np.iinfo(x.dtype)
+    low, high = x.dtype.type(limits.min), x.dtype.type(limits.max)
+    for bit in f"{exponent:b}"[1:]:
+        multiply(output, output, output, low=low, high=high)
+        if bit == "1":
+            multiply(x, output, output, low=low, high=high)
+
+
+def arc_tangent(y: Array, x: Array, output: Array) -> None:
+    """atan2 of y and x: of float64 by the C library, of smaller floats in float32."""
+    if output.dtype == np.float64:
+        output[...] = _ATAN2_OF_DOUBLES(y, x)
+    else:
+        output[...] = atan2f(y.astype(np.float32), x.astype(np.float32))
+        if output.dtype == np.float16:
+            make_nans_canonical(output)
+
+
+# One call for each element, but with all bits right: NumPy's own may be off by some.
+_ATAN2_OF_DOUBLES = np.frompyfunc(math.atan2, 2, 1)
+
+
+def right_shift(x: Array, y: Array, output: Array) -> None:
+    """x >> y; counts below zero shift by 0, and larger ones than there are bits by one less than these."""
+    count = np.clip(y, 0, 8 * x.itemsize - 1).astype(x.dtype)
+    np.right_shift(x, count, out=output)
+
+
+def left_shift(x: Array, y: Array, output: Array) -> None:
+    """x << y; 0 for counts below zero and as large as there are bits, which C leaves undefined."""
+    fits = (y >= 0) & (y < 8 * x.itemsize)
+    output[...] = np.where(fits, np.left_shift(x, np.where(fits, y, 0).astype(x.dtype)), 0)
+
+
 def maximum(x: Array, y: Array, output: Array) -> None:
     """The larger number of two integers."""
     np.maximum(x, y, out=output)
@@ -142,7 +221,11 @@ def minimum_bfloat16(x: NDArray[np.uint16], y: NDArray[np.uint16], output: NDArr
     output[...] = np.where(from_bfloat16(x) < from_bfloat16(y), x, y)
 
 
-@np.errstate(all="ignore")
-def square_root(x: Float32s, output: Float32s) -> None:
-    """√x; NaN for negative numbers."""
-    np.sqrt(x, out=output)
+def maximum_or_first(x: Array, y: Array, output: Array) -> None:
+    """C++'s `std::max`: x < y ? y : x, so that beside a NaN it is x that remains, and of two zeros x."""
+    output[...] = np.where(x < y, y, x)
+
+
+def minimum_or_first(x: Array, y: Array, output: Array) -> None:
+    """C++'s `std::min`: y < x ? y : x, so that beside a NaN it is x that remains, and of two zeros x."""
+    output[...] = np.where(y < x, y, x)

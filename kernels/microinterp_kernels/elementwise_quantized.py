@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from .fixed_point import (
     Int64s,
-    clip_to,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
     rounding_divide_by_pot,
+    rounding_divide_int16_by_pot,
     saturating_rounding_doubling_high_mul,
     wrap_int32,
 )
@@ -34,7 +34,7 @@ Array = NDArray[Any]
 class BinaryFunction(Protocol):
     """A function of two arrays that writes into a third, of their broadcast shape."""
 
-    def __call__(self, x: Array, y: Array, output: Array) -> None:
+    def __call__(self, x: Array, y: Array, output: Array, /) -> None:
         """Compute `output`."""
 
 
@@ -51,7 +51,32 @@ def _any_shift(x: Int64s, multiplier: int, shift: int | Int64s) -> Int64s:
     return (high >> (exponent & 31)) + ((high & mask) > threshold)
 
 
-class AddQuantized:
+def rescale(x: Array, zero_point: int, left_shift: int, multiplier: int, shift: int) -> Int64s:
+    """Numbers less their zero point, times 2^left_shift, times a multiplier below one; wraps as int32."""
+    return multiply_by_quantized_multiplier(
+        wrap_int32((x.astype(np.int64) - zero_point) << left_shift), multiplier, shift
+    )
+
+
+class _OnCommonScale:
+    """An operation on two numbers brought to a common scale: twice the larger of theirs, by 2^left_shift."""
+
+    def __init__(
+        self, x_scale: float, x_zero_point: int, y_scale: float, y_zero_point: int, left_shift: int
+    ) -> None:
+        self.common_scale = 2 * max(x_scale, y_scale)
+        self.x_zero_point, self.y_zero_point, self.left_shift = x_zero_point, y_zero_point, left_shift
+        self.x_multiplier, self.x_shift = quantize_multiplier(x_scale / self.common_scale)
+        self.y_multiplier, self.y_shift = quantize_multiplier(y_scale / self.common_scale)
+
+    def _rescaled(self, x: Array, y: Array) -> tuple[Int64s, Int64s]:
+        return (
+            rescale(x, self.x_zero_point, self.left_shift, self.x_multiplier, self.x_shift),
+            rescale(y, self.y_zero_point, self.left_shift, self.y_multiplier, self.y_shift),
+        )
+
+
+class AddQuantized(_OnCommonScale):
     """ADD or SUB: both inputs are brought to a common scale, and the sum of them to the output's.
 
     The scales are positive float32 values. The native kernels want `output_scaling`, from the common scale to the
@@ -72,27 +97,56 @@ class AddQuantized:
         left_shift: int = 20,
         subtract: bool = False,
     ) -> None:
-        self.x_zero_point, self.y_zero_point = x_zero_point, y_zero_point
+        super().__init__(x_scale, x_zero_point, y_scale, y_zero_point, left_shift)
         self.output_zero_point, self.low, self.high = output_zero_point, low, high
-        self.left_shift, self.subtract = left_shift, subtract
-        common_scale = 2 * max(x_scale, y_scale)
-        self.x_multiplier, self.x_shift = quantize_multiplier(x_scale / common_scale)
-        self.y_multiplier, self.y_shift = quantize_multiplier(y_scale / common_scale)
-        self.output_scaling = common_scale / (2.0**left_shift * output_scale)
+        self.subtract = subtract
+        self.output_scaling = self.common_scale / (2.0**left_shift * output_scale)
         self.output_multiplier, self.output_shift = quantize_multiplier(self.output_scaling)
 
     def __call__(self, x: Array, y: Array, output: Array) -> None:
         """Compute `output`."""
-        left = self._rescale(x, self.x_zero_point, self.x_multiplier, self.x_shift)
-        right = self._rescale(y, self.y_zero_point, self.y_multiplier, self.y_shift)
+        left, right = self._rescaled(x, y)
         total = left - right if self.subtract else left + right
         output[...] = requantize(
             total, self.output_multiplier, self.output_shift, self.output_zero_point, self.low, self.high
         )
 
-    def _rescale(self, x: Array, zero_point: int, multiplier: int, shift: int) -> Int64s:
-        shifted = wrap_int32((x.astype(np.int64) - zero_point) << self.left_shift)
-        return multiply_by_quantized_multiplier(shifted, multiplier, shift)
+
+class SquaredDifferenceQuantized(_OnCommonScale):
+    """SQUARED_DIFFERENCE: both inputs are brought to a common scale, and their squared difference to the output's.
+
+    The scales are positive float32 values. LiteRT dies of a scaling of one or more to the output's; TFLM computes it.
+    """
+
+    def __init__(
+        self,
+        x_scale: float,
+        x_zero_point: int,
+        y_scale: float,
+        y_zero_point: int,
+        output_scale: float,
+        output_zero_point: int,
+        *,
+        left_shift: int,
+    ) -> None:
+        super().__init__(x_scale, x_zero_point, y_scale, y_zero_point, left_shift)
+        self.output_zero_point = output_zero_point
+        self.output_multiplier, self.output_shift = quantize_multiplier(
+            self.common_scale * self.common_scale / (4.0**left_shift * output_scale)
+        )
+
+    def __call__(self, x: Array, y: Array, output: Array) -> None:
+        """Compute `output`."""
+        left, right = self._rescaled(x, y)
+        limits = np.iinfo(output.dtype)
+        output[...] = requantize(
+            (left - right) ** 2,
+            self.output_multiplier,
+            self.output_shift,
+            self.output_zero_point,
+            int(limits.min),
+            int(limits.max),
+        )
 
 
 class AddPowerOfTwo:
@@ -107,17 +161,10 @@ class AddPowerOfTwo:
 
     def __call__(self, x: NDArray[np.int16], y: NDArray[np.int16], output: NDArray[np.int16]) -> None:
         """Compute `output`."""
-        left, right = self._divide(x, -self.x_shift), self._divide(y, -self.y_shift)
+        left = rounding_divide_int16_by_pot(x.astype(np.int64), -self.x_shift)
+        right = rounding_divide_int16_by_pot(y.astype(np.int64), -self.y_shift)
         total = left - right if self.subtract else left + right
         output[...] = np.minimum(np.maximum(total, self.low), self.high)
-
-    @staticmethod
-    def _divide(x: NDArray[np.int16], exponent: int) -> Int64s:
-        if exponent < 16:
-            return rounding_divide_by_pot(x, exponent)
-        # the mask of the remainder does not fit into int16, which makes the rounding step away from zero always
-        away: Int64s = np.where(x < 0, np.int64(-1), np.int64(1))
-        return away
 
 
 class _Requantized:
@@ -215,18 +262,3 @@ class Tabulated:
         index = x.view(np.uint8).astype(np.uint16)
         index <<= _EIGHT
         self.table.take(index | y.view(np.uint8), out=output, mode="wrap")  # the quickest way to take
-
-
-@np.errstate(all="ignore")
-def square_root_quantized(
-    x: Array, scale: float, zero_point: int, output_scale: float, output_zero_point: int
-) -> Array:
-    """√x of int8 or int16, as the same type: dequantized, divided by the output's scale and cut off in float32.
-
-    What leaves int32 becomes −2^31, as x86 converts it, and wraps when the zero point is added. For negative
-    numbers the result has no meaning.
-    """
-    real = np.float32(scale) * (x.astype(np.int64) - zero_point).astype(np.float32)
-    scaled = np.sqrt(real) / np.float32(output_scale)
-    whole = np.where(np.abs(scaled) < np.float32(2.0**31), scaled, np.float32(-(2.0**31))).astype(np.int64)
-    return clip_to(wrap_int32(whole + output_zero_point), x.dtype)

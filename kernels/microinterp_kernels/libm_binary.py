@@ -116,8 +116,7 @@ def _polynomial(coefficients: Float32s, x: Float32s) -> Float32s:
 
 def _atan(x: Float32s) -> Float32s:
     """The arc tangent of numbers from zero to infinity, and NaN."""
-    interval = np.searchsorted(_ATAN_BOUNDS, x, side="right")
-    interval[np.isnan(x)] = 0
+    interval = np.where(np.isnan(x), 0, np.searchsorted(_ATAN_BOUNDS, x, side="right"))
     # tan(a − b) for the b of the interval: 0, atan(1/2), π/4, atan(3/2), π/2
     reduced = np.choose(
         interval,

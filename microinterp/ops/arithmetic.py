@@ -16,9 +16,9 @@ from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .common import activation_range, activation_range_quantized
 from .node import Invocation, Node, RuntimeTensor
-from .shapes import Shape
+from .shapes import Shape, require_data_type
 
-_EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
+EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
 _LEAST_SIZE_FOR_TABLE = 1024  # a table takes as long to make as 65,536 results
 _MOST_RIGHT_SHIFT = 31  # more is undefined in C, and the native results depend on the element's place
 
@@ -33,22 +33,12 @@ def prepare_binary(
     """
     node.require_counts(2, 1)
     x, y, output = node.input(0), node.input(1), node.output()
-    node.require(y.type is x.type, f"{y} must have the element type of {x}")
     expected = x.type if output_type is None else output_type
     node.require(output.type is expected, f"{output} must have the element type {expected.name}")
     output.shape = broadcast_shape(node, x.shape, y.shape)
-    require_computed_type(node, x)
+    require_data_type(node, x, y)
     function = choose(node)
     return Invocation(function, (x, y, output), function)
-
-
-def require_computed_type(node: Node, x: RuntimeTensor) -> None:
-    """Refuse an element type that the runtime's operator does not compute with, when the native kernel does.
-
-    NB that may be at invoke: what is refused at prepare must have been checked before, and the output's shape set.
-    """
-    at_prepare = node.name in node.runtime.checks_types_at_prepare
-    node.require_type(x, *node.runtime.element_types[node.name], at_invoke=not at_prepare)
 
 
 def broadcast_shape(node: Node, *shapes: Shape) -> Shape:
@@ -82,7 +72,7 @@ def prepare_mul(node: Node) -> Invocation:
     to_8_bits = (
         node.runtime.multiplies_int16_to_8_bits
         and node.input(0).type is TensorType.INT16
-        and node.output().type in _EIGHT_BITS
+        and node.output().type in EIGHT_BITS
     )
     return prepare_binary(node, _choose_mul, node.output().type if to_8_bits else None)
 
@@ -94,7 +84,7 @@ def prepare_div(node: Node) -> Invocation:
 
 def prepare_floor_div(node: Node) -> Invocation:
     """FLOOR_DIV: float32; LiteRT also int8, int16 and int32. All refuse to be divided by zero."""
-    return prepare_binary(node, lambda node: _refuse_divisors(node, elementwise.floor_divide, 0))
+    return prepare_binary(node, lambda node: refuse_divisors(node, elementwise.floor_divide, 0))
 
 
 def prepare_maximum(node: Node) -> Invocation:
@@ -127,10 +117,10 @@ def _clamped(node: Node, function: Callable[..., None], activation: int | None =
     return partial(function, low=low, high=high)
 
 
-def _tabulated(node: Node, function: BinaryFunction) -> BinaryFunction:
+def tabulated(node: Node, function: BinaryFunction) -> BinaryFunction:
     """The function as a table, if it is one of 8-bit numbers and there are enough of them."""
     x, output = node.input(0), node.output()
-    if x.type in _EIGHT_BITS and output.size >= _LEAST_SIZE_FOR_TABLE:
+    if x.type in EIGHT_BITS and output.size >= _LEAST_SIZE_FOR_TABLE:
         return elementwise_quantized.Tabulated(function, x.dtype, output.dtype)
     return function
 
@@ -145,7 +135,7 @@ def _is_quantized(node: Node, decides: RuntimeTensor) -> bool:
     """Whether the operator computes with quantized numbers: 8-bit ones are, int16 may be plain where LiteRT says so."""
     if decides.type is TensorType.INT16:
         return decides.is_quantized or not node.runtime.computes_with_plain_int16
-    return decides.type in _EIGHT_BITS
+    return decides.type in EIGHT_BITS
 
 
 def _refuse_quantized_int32(node: Node, *tensors: RuntimeTensor) -> None:
@@ -176,7 +166,7 @@ def _choose_add(node: Node) -> BinaryFunction:
 def _choose_sub(node: Node) -> BinaryFunction:
     x, y, output = node.input(0), node.input(1), node.output()
     _refuse_quantized_int32(node, x, y, output)
-    if x.type in (*_EIGHT_BITS, TensorType.INT16):
+    if x.type in (*EIGHT_BITS, TensorType.INT16):
         return _choose_quantized_add(node, subtract=True)
     return _clamped(node, elementwise.subtract)
 
@@ -219,7 +209,7 @@ def _choose_quantized_add(node: Node, subtract: bool) -> BinaryFunction:
         0 < function.output_scaling < 1 and function.output_shift <= 0,
         f"{output} has too small a scale, {output.scale}",
     )
-    return _tabulated(node, function)
+    return tabulated(node, function)
 
 
 def _power_of_two(scale: float) -> int | None:
@@ -264,15 +254,15 @@ def _choose_mul(node: Node) -> BinaryFunction:
             at_invoke=node.runtime.checks_zero_points_of_products_at_invoke,
         )
     with np.errstate(all="ignore"):
-        x_scale, y_scale, output_scale = _scales(node)
+        x_scale, y_scale, output_scale = scales(node)
         multiplier = float(x_scale * y_scale / output_scale)
     function = elementwise_quantized.MultiplyQuantized(
         x.zero_point, y.zero_point, multiplier, output.zero_point, **_quantized_range(node)
     )
-    return _tabulated(node, function)
+    return tabulated(node, function)
 
 
-def _scales(node: Node) -> list[Any]:
+def scales(node: Node) -> list[Any]:
     """The scales of inputs and output in the precision in which the runtime multiplies and divides them."""
     precision = np.float32 if node.runtime.multiplies_scales_in_float32 else np.float64
     return [precision(tensor.scale) for tensor in (node.input(0), node.input(1), node.output())]
@@ -287,16 +277,16 @@ def _choose_div(node: Node) -> BinaryFunction:
         saturates = node.runtime.divides_int32_saturating
         function = _clamped(node, elementwise.divide_int32 if saturates else _divide_int32)
         # LiteRT refuses the zero point of the divisor, and dies of a zero
-        return _refuse_divisors(node, function, 0, y.zero_point)
+        return refuse_divisors(node, function, 0, y.zero_point)
     with np.errstate(all="ignore"):
-        x_scale, y_scale, output_scale = _scales(node)
+        x_scale, y_scale, output_scale = scales(node)
         multiplier = float(x_scale / (y_scale * output_scale))
     function = elementwise_quantized.DivideQuantized(
         x.zero_point, y.zero_point, multiplier, output.zero_point, **_quantized_range(node)
     )
     if not node.runtime.refuses_quantized_zero_divisors:
-        return _tabulated(node, function)
-    return _refuse_divisors(node, _tabulated(node, function), y.zero_point)
+        return tabulated(node, function)
+    return refuse_divisors(node, tabulated(node, function), y.zero_point)
 
 
 def _divide_int32(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> None:
@@ -305,7 +295,7 @@ def _divide_int32(x: Array, y: Array, output: Array, *, low: Any, high: Any) -> 
     elementwise.divide_int32(x, y, output, low=low, high=high)
 
 
-def _refuse_divisors(node: Node, function: BinaryFunction, *refused: int) -> BinaryFunction:
+def refuse_divisors(node: Node, function: BinaryFunction, *refused: int) -> BinaryFunction:
     """The function, behind a look for these divisors unless they are known to be absent."""
     divisor = node.input(1).constant
     if divisor is not None and not np.isin(divisor, refused).any():
