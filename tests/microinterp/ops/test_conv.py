@@ -15,28 +15,30 @@ from microinterp.errors import MicrointerpError, PrepareError
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.model.schema import Padding
 from microinterp.ops import conv
-from tests.microinterp.ops.convolutions import FORMS, convolutions, random_values
+from tests.draw import FEWER_EXAMPLES
 from tests.oracles import RUNTIME_NAMES, RuntimeName
+from tests.problems.convolutions import FORMS, convolutions, random_values
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
-CASES = [("tflite", form) for form in FORMS] + [
-    ("tflm", form) for form in ("float32", "int8", "int8_int4", "int16", "int16_int32", "uint8", "hybrid")
-]
 
-
-@pytest.mark.parametrize(("runtime", "form"), CASES)
+@pytest.mark.parametrize("form", ["FLOAT32", "INT8", "INT16", "FLOAT32, INT8 weights"])
+@FEWER_EXAMPLES
 @given(data=st.data())
-def test_equals_the_native_runtime(runtime: RuntimeName, form: str, data: st.DataObject) -> None:
-    model, invokes = data.draw(convolutions("CONV_2D", runtime, FORMS[form]))
+def test_as_a_convolution_even_if_so_small(form: str, data: st.DataObject) -> None:
+    problem = data.draw(convolutions("CONV_2D", "tflite", FORMS[form]))
     with pytest.MonkeyPatch.context() as patch:
-        if data.draw(st.booleans()):  # as a convolution, even if it is a product so small as all are here
-            patch.setattr(conv, "_FEW_OUTPUTS", 0)
-            patch.setattr(conv, "_FEW_PRODUCTS", 0)
-        check_against_oracle(model, invokes, runtime)
+        patch.setattr(conv, "_FEW_OUTPUTS", 0)
+        patch.setattr(conv, "_FEW_PRODUCTS", 0)
+        check_against_oracle(problem.model, problem.invokes, "tflite")
+
+
+@pytest.mark.parametrize("form", ["UINT8", "FLOAT32, INT8 weights"])
+def test_tflm_has_other_types(form: str) -> None:
+    assert not check_against_oracle(*model_of(form), "tflm")
 
 
 def model_of(
-    form: str = "int8",
+    form: str = "INT8",
     image: tuple[int, ...] = (1, 5, 5, 4),
     weights: tuple[int, ...] = (4, 3, 3, 4),
     output: tuple[int, ...] = (1, 5, 5, 4),
@@ -68,7 +70,7 @@ def model_of(
 
 
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)
-@pytest.mark.parametrize("form", ["float32", "int8"])
+@pytest.mark.parametrize("form", ["FLOAT32", "INT8"])
 @pytest.mark.parametrize("dilation", [5, 100, 2000])
 def test_windows_far_larger_than_the_image(runtime: RuntimeName, form: str, dilation: int) -> None:
     model, invokes = model_of(form, dilation_h_factor=dilation, dilation_w_factor=dilation)
@@ -89,8 +91,11 @@ def test_windows_far_larger_than_the_image(runtime: RuntimeName, form: str, dila
         {"weights": (4, 9, 9, 4), "padding": Padding.VALID},
         {"weight_scale": [0.01, 0.02]},
         {"weight_scale": None},
-        {"form": "uint8", "weight_scale": [0.01, 0.02, 0.03, 0.04]},
-        {"form": "hybrid", "weights": (4, 3, 3, 2)},  # LiteRT reads three scales behind the only one
+        {"form": "UINT8", "weight_scale": [0.01, 0.02, 0.03, 0.04]},
+        {
+            "form": "FLOAT32, INT8 weights",
+            "weights": (4, 3, 3, 2),
+        },  # LiteRT reads three scales behind the only one
     ],
 )
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)
@@ -102,15 +107,15 @@ def test_refuses_what_makes_no_sense(runtime: RuntimeName, changes: dict[str, An
 
 
 def test_filters_without_a_scale() -> None:
-    assert check_against_oracle(*model_of("hybrid", weight_scale=None), "tflite")
+    assert check_against_oracle(*model_of("FLOAT32, INT8 weights", weight_scale=None), "tflite")
 
 
 @pytest.mark.parametrize("option", [TensorType.FLOAT32, TensorType.INT32, TensorType.INT64])
-@pytest.mark.parametrize("form", ["int16", "int16_int32"])
+@pytest.mark.parametrize("form", ["INT16", "INT16, INT32 bias"])
 def test_the_type_of_the_bias_of_int16(form: str, option: TensorType) -> None:
     model, invokes = model_of(form, quantized_bias_type=option)
     assert check_against_oracle(model, invokes, "tflm")
-    if form == "int16_int32" and option is TensorType.FLOAT32:
+    if form == "INT16, INT32 bias" and option is TensorType.FLOAT32:
         # LiteRT takes this int32 bias for int64, and reads twice its size
         with pytest.raises(PrepareError, match="quantized_bias_type"):
             run_ours(model, invokes, "tflite")
@@ -119,7 +124,7 @@ def test_the_type_of_the_bias_of_int16(form: str, option: TensorType) -> None:
         assert check_against_oracle(model, invokes, "tflite") == agrees
 
 
-@pytest.mark.parametrize("form", ["float32", "int8", "int16", "hybrid"])
+@pytest.mark.parametrize("form", ["FLOAT32", "INT8", "INT16", "FLOAT32, INT8 weights"])
 def test_a_large_image_needs_little_memory(form: str) -> None:
     image = (1, 700, 700, 4)
     model, invokes = model_of(form, image=image, output=image)

@@ -13,30 +13,30 @@ from microinterp.errors import MicrointerpError, PrepareError
 from microinterp.model.ir import TensorType
 from microinterp.model.schema import Padding
 from microinterp.ops import conv
-from tests.microinterp.ops.convolutions import FORMS, convolutions, random_values
+from tests.draw import FEWER_EXAMPLES
 from tests.oracles import RUNTIME_NAMES, RuntimeName
+from tests.problems.convolutions import FORMS, convolutions, random_values
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
-CASES = [
-    (runtime, form)
-    for runtime in RUNTIME_NAMES
-    for form in ("float32", "int8", "int8_int4", "int16", "uint8", "hybrid")
-]
 
-
-@pytest.mark.parametrize(("runtime", "form"), CASES)
+@pytest.mark.parametrize("form", ["FLOAT32", "INT8", "INT16", "FLOAT32, INT8 weights"])
+@FEWER_EXAMPLES
 @given(data=st.data())
-def test_equals_the_native_runtime(runtime: RuntimeName, form: str, data: st.DataObject) -> None:
-    model, invokes = data.draw(convolutions("DEPTHWISE_CONV_2D", runtime, FORMS[form]))
+def test_as_a_convolution_even_if_so_small(form: str, data: st.DataObject) -> None:
+    problem = data.draw(convolutions("DEPTHWISE_CONV_2D", "tflite", FORMS[form]))
     with pytest.MonkeyPatch.context() as patch:
-        if data.draw(st.booleans()):  # as a convolution, even if it is a product so small as all are here
-            patch.setattr(conv, "_FEW_OUTPUTS", 0)
-            patch.setattr(conv, "_FEW_PRODUCTS", 0)
-        check_against_oracle(model, invokes, runtime)
+        patch.setattr(conv, "_FEW_OUTPUTS", 0)
+        patch.setattr(conv, "_FEW_PRODUCTS", 0)
+        check_against_oracle(problem.model, problem.invokes, "tflite")
+
+
+@pytest.mark.parametrize("form", ["UINT8", "FLOAT32, INT8 weights"])
+def test_tflm_has_other_types(form: str) -> None:
+    assert not check_against_oracle(*model_of(form), "tflm")
 
 
 def model_of(
-    form: str = "int8",
+    form: str = "INT8",
     weights: tuple[int, ...] = (1, 3, 3, 4),
     bias: tuple[int, ...] = (4,),
     bias_type: TensorType | None = None,
@@ -70,7 +70,7 @@ def model_of(
 
 
 @pytest.mark.parametrize("depth_multiplier", [0, 1, 2, 3])
-@pytest.mark.parametrize("form", ["float32", "int8", "int16"])
+@pytest.mark.parametrize("form", ["FLOAT32", "INT8", "INT16"])
 def test_the_option_depth_multiplier(form: str, depth_multiplier: int) -> None:
     model, invokes = model_of(form, depth_multiplier=depth_multiplier)
     assert check_against_oracle(model, invokes, "tflite")
@@ -84,7 +84,7 @@ def test_the_option_depth_multiplier(form: str, depth_multiplier: int) -> None:
 
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)
 @pytest.mark.parametrize("dilation", [5, 2000])
-@pytest.mark.parametrize("form", ["float32", "int8"])
+@pytest.mark.parametrize("form", ["FLOAT32", "INT8"])
 def test_windows_far_larger_than_the_image(runtime: RuntimeName, form: str, dilation: int) -> None:
     model, invokes = model_of(form, dilation_h_factor=dilation, dilation_w_factor=dilation)
     assert check_against_oracle(model, invokes, runtime)
@@ -99,8 +99,8 @@ def test_windows_far_larger_than_the_image(runtime: RuntimeName, form: str, dila
         {"weights": (2, 3, 3, 2)},
         {"weights": (1, 3, 3, 3), "bias": (3,)},
         {"bias": (3,)},
-        {"form": "int16", "bias_type": TensorType.INT32},  # TFLM reads it as int64
-        {"form": "hybrid"},  # LiteRT reads three scales behind the only one
+        {"form": "INT16", "bias_type": TensorType.INT32},  # TFLM reads it as int64
+        {"form": "FLOAT32, INT8 weights"},  # LiteRT reads three scales behind the only one
     ],
 )
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)

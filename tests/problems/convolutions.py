@@ -1,4 +1,4 @@
-"""Random models of one convolution."""
+"""CONV_2D and DEPTHWISE_CONV_2D."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.model.schema import ActivationFunctionType, Padding
 from tests.oracles import RuntimeName
+from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
 
 Array = NDArray[Any]
@@ -33,15 +34,15 @@ class Form:
 
 T = TensorType
 FORMS = {
-    "float32": Form(T.FLOAT32, T.FLOAT32, T.FLOAT32),
-    "int8": Form(T.INT8, T.INT8, T.INT32),
-    "int8_int4": Form(T.INT8, T.INT4, T.INT32),
-    "uint8": Form(T.UINT8, T.UINT8, T.INT32),
-    "int16": Form(T.INT16, T.INT8, T.INT64),
-    "int16_int32": Form(T.INT16, T.INT8, T.INT32),
-    "int16_int4": Form(T.INT16, T.INT4, T.INT64),
-    "hybrid": Form(T.FLOAT32, T.INT8, T.FLOAT32),
-    "hybrid_int4": Form(T.FLOAT32, T.INT4, T.FLOAT32),
+    "FLOAT32": Form(T.FLOAT32, T.FLOAT32, T.FLOAT32),
+    "INT8": Form(T.INT8, T.INT8, T.INT32),
+    "INT8, INT4 weights": Form(T.INT8, T.INT4, T.INT32),
+    "UINT8": Form(T.UINT8, T.UINT8, T.INT32),
+    "INT16": Form(T.INT16, T.INT8, T.INT64),
+    "INT16, INT32 bias": Form(T.INT16, T.INT8, T.INT32),
+    "INT16, INT4 weights": Form(T.INT16, T.INT4, T.INT64),
+    "FLOAT32, INT8 weights": Form(T.FLOAT32, T.INT8, T.FLOAT32),
+    "FLOAT32, INT4 weights": Form(T.FLOAT32, T.INT4, T.FLOAT32),
 }
 
 # The NaN is the one that x86 makes of 0 · ∞ and ∞ − ∞ (with a sign bit). Where NaNs of both signs meet, the one that
@@ -65,11 +66,26 @@ def random_values(
     return rng.integers(low, high, shape, dtype, endpoint=True)
 
 
+@generator(
+    "CONV_2D",
+    tflite=tuple(FORMS),
+    tflm=("FLOAT32", "INT8", "INT8, INT4 weights", "INT16", "INT16, INT32 bias"),
+)
+def full_convolutions(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    return draw(convolutions("CONV_2D", runtime, FORMS[kind]))
+
+
+@generator(
+    "DEPTHWISE_CONV_2D",
+    tflite=("FLOAT32", "INT8", "INT8, INT4 weights", "INT16", "UINT8", "FLOAT32, INT8 weights"),
+    tflm=("FLOAT32", "INT8", "INT8, INT4 weights", "INT16"),
+)
+def depthwise_convolutions(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
+    return draw(convolutions("DEPTHWISE_CONV_2D", runtime, FORMS[kind]))
+
+
 @st.composite
-def convolutions(
-    draw: st.DrawFn, operator: str, runtime: RuntimeName, form: Form
-) -> tuple[bytes, list[list[Array]]]:
-    """A model of one CONV_2D or DEPTHWISE_CONV_2D, and the inputs of one or two invokes."""
+def convolutions(draw: st.DrawFn, operator: str, runtime: RuntimeName, form: Form) -> Problem:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     depthwise = operator == "DEPTHWISE_CONV_2D"
     batch, height, width = draw(st.integers(1, 3)), draw(st.integers(1, 9)), draw(st.integers(1, 9))
@@ -170,7 +186,7 @@ def convolutions(
             inputs[i] = TensorSpec(
                 spec.shape, spec.type, spec.scale, spec.zero_point, spec.quantized_dimension
             )
-    return single_op_model(operator, inputs, [output], options, version=5), invokes
+    return Problem(single_op_model(operator, inputs, [output], options, version=5), invokes)
 
 
 def size_of_output(size: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
