@@ -69,6 +69,11 @@ class PreparedSubgraph:
                     f"subgraph {index}, tensor {i} {tensor.name!r}: element type {tensor.type} is newer than this "
                     f"version of microinterp knows"
                 )
+            if tensor.type in graph.runtime.unknown_types:
+                raise ModelFormatError(
+                    f"subgraph {index}, tensor {i} {tensor.name!r}: the runtime {graph.runtime.name} has no "
+                    f"tensors of {TensorType(tensor.type).name}"
+                )
             constant = model.constant(tensor)
             self.tensors.append(RuntimeTensor(i, tensor, tensor.shape or (), constant, array=constant))
         self.inputs = [self.tensors[i] for i in definition.inputs]
@@ -132,7 +137,7 @@ class PreparedSubgraph:
             if (
                 is_ours
                 and node.name in self._graph.runtime.folded_operators
-                and _depends_on_constants(invocation)
+                and _depends_on_constants(node, invocation)
             ):
                 invocation = self._fold(node, invocation)
             self.invocations.append(invocation)
@@ -252,10 +257,12 @@ def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:
         raise InvokeError(f"{nodes[done]}: its values do not fit together: {error!r}") from error
 
 
-def _depends_on_constants(invocation: Invocation) -> bool:
+def _depends_on_constants(node: Node, invocation: Invocation) -> bool:
     """Whether no input can change the outputs from one invoke to the next."""
-    outputs = [t for t in invocation.arguments if t is not None and t.constant is None]
-    return not invocation.dynamic and len(outputs) == 1 and not outputs[0].is_variable
+    if isinstance(invocation.function, Refusal):
+        return all(t is None or t.constant is not None for t in node.inputs)
+    others = [t for t in invocation.arguments if t is not None and t.constant is None]
+    return not invocation.dynamic and others == [node.output()] and not node.output().is_variable
 
 
 def _do_nothing() -> None:

@@ -50,6 +50,8 @@ class Runtime:
     honours_offline_plans: bool
     #: Every tensor is checked on load, used or not: consistent quantization, no buffer for a variable.
     checks_tensors: bool
+    #: Element types of which it cannot have tensors, used or not.
+    unknown_types: frozenset[T]
     #: How an integer FULLY_CONNECTED requantizes: one double multiplication, or gemmlowp's fixed point.
     fully_connected_requantizes_in_double: bool
     #: FULLY_CONNECTED checks shapes, quantization and activation, and infers the shape of its output; else it relies
@@ -102,10 +104,10 @@ class Runtime:
     reads_output_type: bool
     #: ARG_MAX and ARG_MIN of float32 skip NaNs at the start; else the result is 0 there.
     arg_max_skips_leading_nans: bool
+    #: BATCH_MATMUL takes int8 to int32, int16 by int8, and float32 by int8.
+    multiplies_mixed_matrices: bool
     #: L2_NORMALIZATION refuses an 8-bit output that is not quantized as it computes; else it does not look.
     l2_normalization_checks_output: bool
-    #: Most dimensions that L2_NORMALIZATION takes (None: any number).
-    most_l2_normalized_dimensions: int | None
     #: Reductions look at element types and at constant axes at prepare; else when they run.
     checks_reductions_at_prepare: bool
     #: Reductions of a whole tensor start with its first element; else with zero, or the least finite number.
@@ -172,6 +174,10 @@ class Runtime:
     conv_2d_bias_type_is_an_option: bool
     #: DEPTHWISE_CONV_2D counts its filters per channel by the option depth_multiplier; else by its weights.
     trusts_depth_multiplier: bool
+    #: TFLite_Detection_PostProcess refuses boxes without an area; else only those turned inside out.
+    detections_need_area: bool
+    #: TFLite_Detection_PostProcess prefers the first of classes with equal scores; else what std::partial_sort leaves.
+    detections_sort_stably: bool
     #: Element types of the weights of convolutions and FULLY_CONNECTED, by operator and by element type of the input.
     filter_types: Mapping[str, Mapping[T, tuple[T, ...]]] = field(hash=False)
     #: Operators that refuse an element type of their data only when they are run; the others do when prepared.
@@ -194,6 +200,7 @@ TFLITE = Runtime(
     plans_scratch_buffers=False,
     honours_offline_plans=False,
     checks_tensors=True,
+    unknown_types=frozenset(),
     fully_connected_requantizes_in_double=True,
     fully_connected_checks=True,
     fully_connected_bias_type_is_an_option=True,
@@ -218,8 +225,8 @@ TFLITE = Runtime(
     quantizes_per_channel=True,
     reads_output_type=True,
     arg_max_skips_leading_nans=True,
+    multiplies_mixed_matrices=True,
     l2_normalization_checks_output=True,
-    most_l2_normalized_dimensions=None,
     checks_reductions_at_prepare=True,
     reduces_whole_tensors_from_first=True,
     folded_operators=frozenset(
@@ -234,7 +241,14 @@ TFLITE = Runtime(
     most_concatenated_inputs=None,
     most_concatenated_dimensions=None,
     movements_need_equal_quantization=True,
-    most_dimensions={"DYNAMIC_UPDATE_SLICE": 8, "PAD": 5, "PADV2": 5, "REVERSE_V2": 8, "SQUEEZE": 8, "TRANSPOSE": 8},
+    most_dimensions={
+        "DYNAMIC_UPDATE_SLICE": 8,
+        "PAD": 5,
+        "PADV2": 5,
+        "REVERSE_V2": 8,
+        "SQUEEZE": 8,
+        "TRANSPOSE": 8,
+    },
     operand_types=LITERT_OPERAND_TYPES,
     pads_with_zero_point=(T.INT8, T.UINT8, T.INT16),
     transposes_negative_axes=True,
@@ -257,14 +271,37 @@ TFLITE = Runtime(
     checks_convolution_parameters=True,
     conv_2d_bias_type_is_an_option=True,
     trusts_depth_multiplier=False,
+    detections_need_area=False,
+    detections_sort_stably=False,
     filter_types=LITERT_FILTER_TYPES,
     checks_types_at_invoke=frozenset(
         (
-            *("ELU", "EXP", "GELU", "HARD_SWISH", "NEG", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "SIGN"),
+            *(
+                "ELU",
+                "EXP",
+                "GELU",
+                "HARD_SWISH",
+                "NEG",
+                "RELU",
+                "RELU6",
+                "RELU_0_TO_1",
+                "RELU_N1_TO_1",
+                "SIGN",
+            ),
             "ZEROS_LIKE",
             *("AVERAGE_POOL_2D", "CAST", "LOGISTIC", "MAX_POOL_2D", "RESIZE_BILINEAR"),
             *("RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "STRIDED_SLICE", "TANH"),
-            *("ADD", "ADD_N", "BITWISE_XOR", "DIV", "EQUAL", "GREATER", "GREATER_EQUAL", "LEAKY_RELU", "LESS"),
+            *(
+                "ADD",
+                "ADD_N",
+                "BITWISE_XOR",
+                "DIV",
+                "EQUAL",
+                "GREATER",
+                "GREATER_EQUAL",
+                "LEAKY_RELU",
+                "LESS",
+            ),
             *("LESS_EQUAL", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "PRELU", "RIGHT_SHIFT", "SELECT"),
             *("SELECT_V2", "SQUARED_DIFFERENCE", "STABLEHLO_ADD", "STABLEHLO_AND", "STABLEHLO_MAXIMUM"),
             *("STABLEHLO_MINIMUM", "STABLEHLO_MULTIPLY", "STABLEHLO_SHIFT_LEFT", "SUB"),
@@ -282,6 +319,7 @@ TFLM = Runtime(
     plans_scratch_buffers=True,
     honours_offline_plans=True,
     checks_tensors=False,
+    unknown_types=frozenset((T.STRING, T.VARIANT, T.INT2, T.UINT4)),
     fully_connected_requantizes_in_double=False,
     fully_connected_checks=False,
     fully_connected_bias_type_is_an_option=False,
@@ -306,8 +344,8 @@ TFLM = Runtime(
     quantizes_per_channel=False,
     reads_output_type=False,
     arg_max_skips_leading_nans=False,
+    multiplies_mixed_matrices=False,
     l2_normalization_checks_output=False,
-    most_l2_normalized_dimensions=4,
     checks_reductions_at_prepare=False,
     reduces_whole_tensors_from_first=False,
     folded_operators=frozenset(),
@@ -317,7 +355,15 @@ TFLM = Runtime(
     most_concatenated_dimensions=6,
     movements_need_equal_quantization=False,
     most_dimensions={
-        **{"BROADCAST_TO": 5, "DYNAMIC_UPDATE_SLICE": 6, "PAD": 5, "PADV2": 5, "REVERSE_V2": 6, "SLICE": 5},
+        **{
+            "BROADCAST_TO": 5,
+            "DYNAMIC_UPDATE_SLICE": 6,
+            "L2_NORMALIZATION": 4,
+            "PAD": 5,
+            "PADV2": 5,
+            "REVERSE_V2": 6,
+            "SLICE": 5,
+        },
         **{"SQUEEZE": 8, "STRIDED_SLICE": 4, "TRANSPOSE": 5},
     },
     operand_types=TFLM_OPERAND_TYPES,
@@ -342,15 +388,40 @@ TFLM = Runtime(
     checks_convolution_parameters=False,
     conv_2d_bias_type_is_an_option=False,
     trusts_depth_multiplier=True,
+    detections_need_area=True,
+    detections_sort_stably=True,
     filter_types=TFLM_FILTER_TYPES,
     checks_types_at_invoke=frozenset(
         (
-            *("ABS", "COS", "ELU", "FLOOR", "HARD_SWISH", "LOG", "LOGICAL_NOT", "NEG", "RELU", "RELU6", "RSQRT", "SIN"),
+            *(
+                "ABS",
+                "COS",
+                "ELU",
+                "FLOOR",
+                "HARD_SWISH",
+                "LOG",
+                "LOGICAL_NOT",
+                "NEG",
+                "RELU",
+                "RELU6",
+                "RSQRT",
+                "SIN",
+            ),
             *("SQUARE", "ZEROS_LIKE"),
             *("ARG_MAX", "ARG_MIN", "CAST", "DEPTHWISE_CONV_2D", "LOGISTIC", "PACK", "QUANTIZE"),
             *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPLIT", "SPLIT_V", "SQRT", "STRIDED_SLICE"),
             *("TANH", "UNPACK"),
-            *("ADD", "DIV", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LEAKY_RELU", "LESS"),
+            *(
+                "ADD",
+                "DIV",
+                "EQUAL",
+                "FLOOR_DIV",
+                "FLOOR_MOD",
+                "GREATER",
+                "GREATER_EQUAL",
+                "LEAKY_RELU",
+                "LESS",
+            ),
             *("LESS_EQUAL", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "PRELU", "SELECT_V2"),
             *("SQUARED_DIFFERENCE", "SUB"),
         )

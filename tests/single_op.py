@@ -214,6 +214,8 @@ def compare_with_oracle(model: bytes, invokes: Sequence[Sequence[Array]], runtim
             interpreter = _allocate(model, runtime)
             stage = "invoke"
             _invoke(interpreter, invokes)
+        except ModelFormatError:  # what is wrong with the file we say on reading it
+            return Comparison(accepted=False)
         except MicrointerpError as error:
             if (refusal.stage == "invoke") == (stage == "invoke"):
                 return Comparison(accepted=False)

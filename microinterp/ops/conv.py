@@ -96,8 +96,9 @@ def require_convolution(node: Node) -> tuple[RuntimeTensor, RuntimeTensor, Runti
     if node.runtime.convolutions_refuse_omitted_bias:
         node.require(bias is not None or len(node.inputs) == 2, "its bias is listed but omitted (-1)")
     filter_types = node.runtime.filter_types[node.name]
-    node.require_type(image, *filter_types)
-    node.require_type(weights, *filter_types[image.type])
+    at_invoke = weights.type is image.type and node.name in node.runtime.checks_types_at_invoke
+    node.require_type(image, *filter_types, at_invoke=at_invoke)
+    node.require_type(weights, *filter_types[image.type], at_invoke=at_invoke)
     node.require_type(node.output(), image.type)
     node.require_rank(image, 4)
     node.require_rank(weights, 4)

@@ -51,15 +51,16 @@ def prepare_fully_connected(node: Node) -> Invocation:
         "shuffled weights are not supported",
     )
     node.require_rank(weights, 2)
-    node.require(
-        weights.definition.sparsity is None
-        or (weights.type is TensorType.FLOAT32 and node.runtime.fully_connected_checks),
-        "sparse weights are supported in LiteRT's float32 only",
-    )
     _require_bias(node, weights.shape[0])
     if node.runtime.fully_connected_checks:
         _check_as_litert(node)
     rows = _infer_shape(node)
+    node.require(
+        weights.definition.sparsity is None
+        or (weights.type is TensorType.FLOAT32 and node.runtime.fully_connected_checks),
+        "sparse weights are supported in LiteRT's float32 only",
+        at_invoke=node.runtime.fully_connected_checks,
+    )
     if output.size == 0:
         return Invocation(_compute_nothing, ())
     if weights.size == 0 and node.runtime.fully_connected_checks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from microinterp_kernels.recurrent_activations import ACTIVATIONS, REFERENCE_ACTIVATIONS
 from microinterp_kernels.svdf import SvdfInt8, svdf_float32, svdf_hybrid
 
-from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
 from .recurrent import BYTES, Build, Kernel, activation_name, build_once_if_constant
@@ -35,9 +33,13 @@ def prepare_svdf(node: Node) -> Invocation:
     else:
         build = _float_build(node, weights_feature, weights_time, state)
     if is_litert:
-        refusal = _refusal_at_invoke(node, x, state)
-        if refusal is not None:
-            return Invocation(partial(_refuse, refusal), ())
+        node.require(state.is_variable, f"{state}, the state, must be a variable", at_invoke=True)
+        activation = activation_name(node)
+        node.require(
+            x.type is not TensorType.INT8 or activation == "RELU",
+            f"the activation of an int8 SVDF must be RELU, not {activation}",
+            at_invoke=True,
+        )
     else:
         node.require(bias is not None, "has no bias, without which TFLM crashes")
         node.require(state.is_variable, f"{state}, the state, must be a variable")
@@ -79,26 +81,13 @@ def _infer_shape(
     output.shape = (batch, units)
 
 
-def _refusal_at_invoke(node: Node, x: RuntimeTensor, state: RuntimeTensor) -> str | None:
-    """Why LiteRT refuses the operator when it is invoked, or None."""
-    if not state.is_variable:
-        return f"{state}, the state, must be a variable"
-    activation = activation_name(node)
-    if x.type is TensorType.INT8 and activation != "RELU":
-        return f"the activation of an int8 SVDF must be RELU, not {activation}"
-    return None
-
-
-def _refuse(reason: str) -> None:
-    raise InvokeError(reason)
-
-
 def _float_build(
     node: Node, weights_feature: RuntimeTensor, weights_time: RuntimeTensor, state: RuntimeTensor
 ) -> Build:
-    for tensor in (weights_feature, weights_time, state):
-        node.require_type(tensor, TensorType.FLOAT32)
     is_litert = node.runtime.recurrent_uses_tensor_utils
+    node.require_type(weights_feature, TensorType.FLOAT32, at_invoke=is_litert)
+    for tensor in (weights_time, state):
+        node.require_type(tensor, TensorType.FLOAT32)
     activations = ACTIVATIONS if is_litert else REFERENCE_ACTIVATIONS
     rank, activation = node.options["rank"], activations.get(activation_name(node))
 
