@@ -1,7 +1,7 @@
-"""LOGISTIC and TANH.
+"""LOGISTIC, TANH, ELU and HARD_SWISH; those of quantized numbers that need more than a table.
 
-Sources of the formulas: TFLite's `logistic.h` and `tanh.h` in `internal/reference` and in its `integer_ops`,
-`tensor_utils::ApplySigmoid` and `ApplyTanh`; checked against the native runtimes.
+Sources of the formulas: TFLite's `logistic.h`, `tanh.h`, `elu.h` and `hard_swish.h` in `internal/reference` and in its
+`integer_ops`, `tensor_utils::ApplySigmoid` and `ApplyTanh`; checked against the native runtimes.
 
 The int16 functions take some twenty NumPy calls: whoever calls them often wraps them in a `LookupTable`.
 """
@@ -25,7 +25,7 @@ from .fixed_point import (
     rounding_divide_by_pot,
     wrap_int32,
 )
-from .libm import Float32s, expf, logf, round_half_away, tanhf
+from .libm import Float32s, expf, expm1f, logf, round_half_away, tanhf
 
 _LOGISTIC_IS_1 = np.float32(16.619047164916992188)  # above this
 _LOGISTIC_IS_EXP = np.float32(-9)  # below this
@@ -50,6 +50,26 @@ def plain_logistic_float32(x: Float32s) -> Float32s:
 def tanh_float32(x: Float32s) -> Float32s:
     """tanh(x) of a float32 array."""
     return tanhf(x)
+
+
+def elu_float32(x: Float32s) -> Float32s:
+    """x, or e^x − 1 where x is negative."""
+    return np.where(x < 0, expm1f(x), x)
+
+
+@np.errstate(all="ignore")
+def elu_by_exp_float32(x: Float32s) -> Float32s:
+    """`elu_float32` with the difference rounded twice: what TFLM's 8-bit tables hold."""
+    return np.where(x < 0, expf(x) - np.float32(1), x)
+
+
+@np.errstate(all="ignore")
+def hard_swish_float32(x: Float32s) -> Float32s:
+    """x · relu6(x + 3) / 6."""
+    raised = x + np.float32(3)
+    relu6 = np.where(raised > 0, np.minimum(raised, np.float32(6)), np.float32(0))  # of a NaN 0
+    y: Float32s = x * relu6 / np.float32(6)
+    return y
 
 
 @cache

@@ -31,15 +31,16 @@ _VECTOR = 4
 _SMALL_PRODUCT = 20  # rows + columns + depth below this are not worth Eigen's blocks
 
 
-def _float32s(*values: float) -> tuple[np.float32, ...]:
+def float32s(*values: float) -> tuple[np.float32, ...]:
+    """The values rounded to float32."""
     return tuple(np.float32(v) for v in values)
 
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 
 _TANH_LIMIT = np.float32(7.90738964080810547)  # from here on the rational function is exactly 1
-_TANH_NUMERATOR = _float32s(1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1)
-_TANH_DENOMINATOR = _float32s(8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1.0)
+_TANH_NUMERATOR = float32s(1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1)
+_TANH_DENOMINATOR = float32s(8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1.0)
 
 
 @np.errstate(all="ignore")
@@ -47,12 +48,12 @@ def tanh(x: Float32s) -> Float32s:
     """tanh(x): a rational function of degree 9/8 (`ptanh_float`)."""
     x = np.maximum(np.minimum(x, _TANH_LIMIT), -_TANH_LIMIT)
     x2 = x * x
-    numerator = x2 * x * _polynomial(x2, _TANH_NUMERATOR) + x
-    return numerator / _polynomial(x2, _TANH_DENOMINATOR)
+    numerator = x2 * x * polynomial(x2, _TANH_NUMERATOR) + x
+    return numerator / polynomial(x2, _TANH_DENOMINATOR)
 
 
-def _polynomial(x: Float32s, coefficients: Sequence[np.float32]) -> Float32s:
-    """By Horner's rule, the highest power first."""
+def polynomial(x: Float32s, coefficients: Sequence[np.float32]) -> Float32s:
+    """A polynomial of x by Horner's rule, the highest power first."""
     first, second, *others = coefficients
     y: Float32s = first * x + second
     for coefficient in others:
@@ -64,7 +65,7 @@ _LOGISTIC_IS_1 = np.float32(16.6355324)  # from here on
 _LOGISTIC_IS_0 = np.float32(-104)  # below this
 _STEPS_PER_UNIT = np.float32(1.44269504088896341)  # 1 / ln 2
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_EXP_C2, _EXP_C3, _EXP_C4, _EXP_C5 = _float32s(
+_EXP_C2, _EXP_C3, _EXP_C4, _EXP_C5 = float32s(
     0.49999141693115234375,
     0.16666877269744873046875,
     4.1898667812347412109375e-2,

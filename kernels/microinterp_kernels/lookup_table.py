@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -95,3 +96,23 @@ def interpolate_int16(x: NDArray[np.int16], table: NDArray[np.int16]) -> NDArray
     slope = table[index + np.int16(1)] - base  # wraps, as int16
     delta: NDArray[np.int16] = ((slope.astype(np.int32) * (x & np.int16(0x7F)) + 64) >> 7).astype(np.int16)
     return base + delta
+
+
+def lookup_table_int16(
+    function: Callable[[Float32s], Float32s],
+    input_scale: float,
+    input_zero_point: int,
+    output_scale: float,
+    output_zero_point: int,
+) -> LookupTable:
+    """A float32 function between two quantized int16 tensors, interpolated as in `interpolation_table_int16`."""
+
+    def bounds(scale: float, zero_point: int) -> tuple[np.float32, np.float32]:
+        low, high = (np.float32(scale) * np.float32(limit - zero_point) for limit in (-32768, 32767))
+        return low, high
+
+    with np.errstate(all="ignore"):
+        table = interpolation_table_int16(
+            function, bounds(input_scale, input_zero_point), bounds(output_scale, output_zero_point)
+        )
+    return LookupTable(partial(interpolate_int16, table=table), np.int16)

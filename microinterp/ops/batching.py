@@ -75,6 +75,13 @@ def _but_last_axis(node: Node) -> Batching:
     return _by_first_axis(node) if len(node.input(0).shape) > 1 else Batching.ONE_BY_ONE
 
 
+def _hadamard(node: Node) -> Batching:
+    """The last axis is whole transforms."""
+    shape = node.input(0).shape
+    is_whole = len(shape) in (2, 3) and shape[-1] % int(node.options["hadamard_size"]) == 0
+    return _by_first_axis(node) if is_whole else Batching.ONE_BY_ONE
+
+
 def _per_tensor(node: Node) -> Batching:
     """Element by element, but for scales along the first axis."""
     if any(
@@ -101,6 +108,18 @@ def _fully_connected(node: Node) -> Batching:
             Batching.ONE_BY_ONE
         )  # a sample of nothing but zeros gives the bias, and −0 with it; zeros added give 0
     return _by_first_axis(node)
+
+
+def _batch_matmul(node: Node) -> Batching:
+    """The first axis of the first input is that of the output, and the second input is constant or has it as well."""
+    x, y = node.input(0), node.input(1)
+    rank = len(x.shape)
+    if y.constant is None:
+        together = x.constant is None and rank > 2 and x.shape[0] == y.shape[0] and rank == len(y.shape)
+        return Batching.STACKED if together else Batching.ONE_BY_ONE
+    shared = len(y.shape) < rank or (len(y.shape) == rank and (rank == 2 or y.shape[0] == 1))
+    is_free = shared and (rank > 2 or not node.options["adj_x"])
+    return _by_first_axis(node) if is_free else Batching.ONE_BY_ONE
 
 
 def _elementwise(node: Node) -> Batching:
@@ -217,6 +236,7 @@ _RULES: dict[str, Rule] = {
         _axis_operand(0, 1),
     ),
     **dict.fromkeys(("CONCATENATION", "PACK"), _along_option_axis),
+    "BATCH_MATMUL": _batch_matmul,
     "FULLY_CONNECTED": _fully_connected,
     **dict.fromkeys(("BUCKETIZE", "EMBEDDING_LOOKUP", "HASHTABLE_LOOKUP"), _by_first_axis),
     **dict.fromkeys(("MATRIX_DIAG", "TOPK_V2"), _but_last_axis),

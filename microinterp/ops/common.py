@@ -34,7 +34,12 @@ def activation_range_float(activation: int) -> tuple[np.float32, np.float32]:
 
 
 def activation_range_quantized(node: Node, output: RuntimeTensor, activation: int) -> tuple[int, int]:
-    """The range of quantized values that a fused activation clamps `output` (int8, uint8 or int16) to.
+    """The range of quantized values that a fused activation clamps `output` (int8, uint8 or int16) to."""
+    return quantized_bounds(node, output, *_BOUNDS.get(int(activation), (None, None)))
+
+
+def quantized_bounds(node: Node, output: RuntimeTensor, low: int | None, high: int | None) -> tuple[int, int]:
+    """What real bounds are as numbers of `output` (int8, uint8 or int16); None is the element type's own bound.
 
     TFLite's `CalculateActivationRangeQuantized`: zero_point + round(bound / scale) in float32, halves away
     from zero, within the element type. Refuses, as TFLite does, a bound that leaves int32 (a scale of zero, say).
@@ -53,7 +58,6 @@ def activation_range_quantized(node: Node, output: RuntimeTensor, activation: in
         )
         return (output.zero_point + int(rounded) + 2**31) % 2**32 - 2**31  # int32 arithmetic
 
-    low, high = _BOUNDS.get(int(activation), (None, None))
     return (
         limits.min if low is None else max(limits.min, quantize(low)),
         limits.max if high is None else min(limits.max, quantize(high)),

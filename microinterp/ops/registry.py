@@ -33,6 +33,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "fill": ("FILL", "RANGE", "RANK", "SHAPE"),
     "fully_connected": ("FULLY_CONNECTED",),
     "gather": ("GATHER", "GATHER_ND"),
+    "hadamard": ("aeq.hadamard_rotation",),
     "lstm": ("BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
     "matrix_diag": ("MATRIX_DIAG", "MATRIX_SET_DIAG"),
     "non_max_suppression": ("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"),
@@ -94,14 +95,15 @@ _MODULE_OF = {operator: module for module, operators in _MODULES.items() for ope
 
 
 def _snake_case(name: str) -> str:
-    """`CONV_2D` → `conv_2d`; `SignalPCAN` → `signal_pcan`."""
+    """`CONV_2D` → `conv_2d`; `SignalPCAN` → `signal_pcan`; `aeq.hadamard_rotation` → `aeq_hadamard_rotation`."""
     if name.isupper():
         return name.lower()
     words = ""
     for i, c in enumerate(name):
-        starts_word = c.isupper() and i > 0 and (name[i - 1].islower() or name[i + 1 : i + 2].islower())
+        before, after = name[i - 1 : i], name[i + 1 : i + 2]
+        starts_word = c.isupper() and before not in ("", "_") and (before.islower() or after.islower())
         words += ("_" if starts_word else "") + c.lower()
-    return words
+    return words.replace(".", "_")
 
 
 def implemented_operators() -> frozenset[str]:
