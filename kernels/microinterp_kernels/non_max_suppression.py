@@ -1,6 +1,7 @@
 """Boxes that overlap a better one give way to it.
 
-Source of the formulas: LiteRT's `internal/reference/non_max_suppression.h`. Boxes are rows of y1, x1, y2, x2 in float32.
+Source of the formulas: LiteRT's `internal/reference/non_max_suppression.h`. Boxes are rows of y1, x1, y2,
+x2 in float32.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def intersection_over_union(box: Float32s, others: Float32s) -> Float32s:
     areas = (ymax - ymin) * (xmax - xmin)
     height = smaller(box[2], ymax) - larger(box[0], ymin)
     width = smaller(box[3], xmax) - larger(box[1], xmin)
-    zero = np.float32(0)
+    zero = np.zeros((), np.float32)
     shared = larger(height, zero) * larger(width, zero)
     result: Float32s = shared / (area + areas - shared)
     result[(area <= 0) | (areas <= 0)] = 0
@@ -42,7 +43,7 @@ def intersection_over_union(box: Float32s, others: Float32s) -> Float32s:
 
 
 class _Candidate(NamedTuple):
-    index: int
+    box: int
     score: np.float32
     # the boxes selected before this one have been looked at
     compared: int
