@@ -252,6 +252,7 @@ _RULES: dict[str, Rule] = {
     "TILE": _first_row_is(1),
     "TRANSPOSE": _first_row_is(0),
     **dict.fromkeys(("L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX"), _but_last_axis),
+    "aeq.hadamard_rotation": _hadamard,
     "LOCAL_RESPONSE_NORMALIZATION": _by_first_axis,
     "SPLIT": _axis_operand(1, 0),
     "SPLIT_V": _axis_operand(0, 2),
