@@ -101,6 +101,11 @@ class PreparedSubgraph:
         self.is_prepared = False
 
     @property
+    def operators(self) -> list[str]:
+        """The names of the operators, in order."""
+        return [node.name for node in self.nodes]
+
+    @property
     def has_dynamic_tensors(self) -> bool:
         """Whether the shape of a tensor depends on values."""
         return any(tensor.dynamic for tensor in self.tensors)

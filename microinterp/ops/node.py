@@ -144,6 +144,10 @@ class SubgraphRunner(Protocol):
         """The subgraph's output tensors; their shapes are right once it is allocated."""
 
     @property
+    def operators(self) -> Sequence[str]:
+        """The names of the subgraph's operators, in order."""
+
+    @property
     def has_dynamic_tensors(self) -> bool:
         """Whether shapes depend on values; known once it is allocated."""
 

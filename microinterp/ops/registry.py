@@ -82,6 +82,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "slices": ("DYNAMIC_UPDATE_SLICE", "SLICE"),
     "space": ("BATCH_TO_SPACE_ND", "DEPTH_TO_SPACE", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH"),
     "split": ("SPLIT", "SPLIT_V", "UNPACK"),
+    "stablehlo_slices": ("STABLEHLO_GATHER", "STABLEHLO_SCATTER"),
     "strided_slice": ("STRIDED_SLICE",),
     "svdf": ("SVDF",),
     "unary": (

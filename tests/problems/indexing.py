@@ -30,7 +30,9 @@ def rarely(draw: st.DrawFn) -> bool:
 def addends(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> Array:
     """Numbers whose NaNs have the sign that inf − inf gives on x86, so that it does not matter which NaN survives."""
     values = draw(numbers(type, shape))
-    return np.where(np.isnan(values), np.float32(-np.nan), values) if values.dtype.kind == "f" else values
+    return (
+        np.where(np.isnan(values), values.dtype.type(-np.nan), values) if values.dtype.kind == "f" else values
+    )
 
 
 def few(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> Array:
