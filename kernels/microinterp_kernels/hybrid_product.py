@@ -36,7 +36,7 @@ class HybridProducts:
     ) -> None:
         matrix = np.concatenate(weights)
         self.product = IntegerProduct(matrix, 128)
-        self.sums = _sum_rows(matrix)
+        self.sums = sum_rows(matrix)
         self.scales = np.repeat(np.asarray(scales, np.float32), [len(w) for w in weights])
         self.asymmetric = asymmetric
         # Where the row is negative the vector loop multiplies with −weight, which for −128 is −128 again.
@@ -61,7 +61,7 @@ class HybridProducts:
         return acc.astype(np.float32) * factors
 
 
-def _sum_rows(matrix: NDArray[np.int8]) -> NDArray[np.int64]:
+def sum_rows(matrix: NDArray[np.int8]) -> NDArray[np.int64]:
     """The sums of the rows [n, k] as LiteRT's vector loop makes them: in eight parts of int16, which wrap."""
     n, k = matrix.shape
     whole = k // _VECTOR * _VECTOR

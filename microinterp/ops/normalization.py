@@ -9,7 +9,7 @@ from microinterp_kernels import normalization as kernels
 
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node
-from .shapes import find_axis, first_number, require_data_type
+from .shapes import find_axis, first_number, require_data_type, require_few_dimensions
 
 _NORMALIZERS: dict[TensorType, Callable[..., None]] = {
     TensorType.INT8: kernels.l2_normalize_int8,
@@ -23,8 +23,7 @@ def prepare_l2_normalization(node: Node) -> Invocation:
     x, output = node.input(0), node.output()
     require_data_type(node, x, output)
     node.require(len(x.shape) >= 1, f"{x} needs at least one dimension")
-    most = node.runtime.most_l2_normalized_dimensions
-    node.require(most is None or len(x.shape) <= most, f"{x} has more than {most} dimensions")
+    require_few_dimensions(node, x)
     node.require(node.options["fused_activation_function"] == 0, "cannot have an activation")
     output.shape = x.shape
     if x.type is not TensorType.FLOAT32 and node.runtime.l2_normalization_checks_output:
