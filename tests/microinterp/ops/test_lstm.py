@@ -284,7 +284,7 @@ def test_bidirectional_refuses_what_litert_refuses(case: str | None) -> None:
     if case is not None:
         BIDIRECTIONAL_REFUSED[case](inputs)
     outputs = [TensorSpec((2, 3, 6), FLOAT32)] * 2
-    options = {"fused_activation_function": ActivationFunctionType.TANH}
+    options = {"fused_activation_function": ActivationFunctionType.TANH, "time_major": False}
     model = single_op_model("BIDIRECTIONAL_SEQUENCE_LSTM", inputs, outputs, options)
     arrays = [np.zeros(t.shape, np.float32) for t in inputs if t and t.data is None and not t.is_variable]
     assert check_against_oracle(model, [arrays], "tflite") == (case is None)
