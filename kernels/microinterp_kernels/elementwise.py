@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cast import from_bfloat16, make_nans_canonical
+from .cast import cast_to_bfloat16, from_bfloat16, make_nans_canonical
 from .clamp import clamp
 from .libm_binary import atan2f, powf
 
@@ -163,6 +163,11 @@ def multiply_to_power(x: Array, exponent: int, output: Array) -> None:
         multiply(output, output, output, low=low, high=high)
         if bit == "1":
             multiply(x, output, output, low=low, high=high)
+
+
+def arc_tangent_bfloat16(y: NDArray[np.uint16], x: NDArray[np.uint16], output: NDArray[np.uint16]) -> None:
+    """atan2 of y and x, carried as the bits of bfloat16."""
+    cast_to_bfloat16(atan2f(from_bfloat16(y), from_bfloat16(x)), output)
 
 
 def arc_tangent(y: Array, x: Array, output: Array) -> None:

@@ -55,6 +55,8 @@ _A0, _A1, _A2, _A3, _A4 = map(
     ),
 )
 _LEAST_NORMAL = np.float32(2.0**-126)
+_ONE, _TWO, _THREE_HALVES = np.float32(1), np.float32(2), np.float32(1.5)
+_INVALID = np.float32(-np.nan)  # with the sign that x86 gives it
 _LEAST_LOG, _LARGEST_LOG = -160.0, 130.0  # of results that are not zero or infinite, and somewhat beyond
 
 
@@ -79,13 +81,14 @@ def powf(x: Float32s, y: Float32s) -> Float32s:
     """x^y, with C's results for zeros, infinities and NaNs; NaN for a negative x and a y that is not whole."""
     x, y = np.broadcast_arrays(x, y)
     whole = np.trunc(y) == y
-    is_usual = np.isfinite(x) & np.isfinite(y) & (x != 0) & (whole | (x > 0))
-    log = y * _log2(np.where(is_usual, np.abs(x), np.float32(1)))
-    size = exp2_in_double(np.clip(log, _LEAST_LOG, _LARGEST_LOG)).astype(np.float32)
-    result = np.where(is_usual, size, np.power(x, y))
-    # np.power has settled the signs of zeros and infinities; the C library turns the sign of a negative NaN, too
-    is_flipped = (y.astype(np.float64) % 2 == 1) & np.signbit(x) & (is_usual | np.isnan(x))
-    return np.where(is_flipped, -result, result)
+    is_number = np.isfinite(x) & np.isfinite(y) & (x != 0)
+    size = np.where(np.isnan(x) | np.isnan(y), x, np.abs(x))
+    log = y * _log2(np.where(is_number, size, _ONE))
+    power = exp2_in_double(np.clip(log, _LEAST_LOG, _LARGEST_LOG)).astype(np.float32)
+    power = np.where(is_number, power, np.power(size, y))
+    is_odd = y.astype(np.float64) % 2 == 1
+    power = np.where(is_odd & np.signbit(x), -power, power)  # a negative NaN turns as well
+    return np.where(is_number & (x < 0) & ~whole, _INVALID, power)
 
 
 _PI, _PI_LOW = np.float32(np.pi), np.float32(-8.7422776573e-08)
@@ -104,7 +107,6 @@ _ATAN_EVEN = np.array(
 )
 _ATAN_BOUNDS = np.array([7 / 16, 11 / 16, 19 / 16, 39 / 16], np.float32)
 _ATAN_TINY, _ATAN_HUGE = np.float32(2.0**-29), np.float32(2.0**25)
-_ONE, _TWO, _THREE_HALVES = np.float32(1), np.float32(2), np.float32(1.5)
 
 
 def _polynomial(coefficients: Float32s, x: Float32s) -> Float32s:

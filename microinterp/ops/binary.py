@@ -52,6 +52,8 @@ def prepare_squared_difference(node: Node) -> Invocation:
 
 def prepare_atan2(node: Node) -> Invocation:
     """ATAN2 of floats of one shape."""
+    if node.inputs and node.input(0).type is TensorType.BFLOAT16:
+        return _prepare_of_one_shape(node, elementwise.arc_tangent_bfloat16)
     return _prepare_of_one_shape(node, elementwise.arc_tangent)
 
 

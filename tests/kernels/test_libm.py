@@ -17,7 +17,7 @@ from microinterp_kernels.libm import Float32s, expf, expm1f, logf, round_half_aw
 FUNCTIONS = {"expf": expf, "expm1f": expm1f, "logf": logf, "tanhf": tanhf}
 
 
-def native_function(name: str) -> Callable[[float], float]:
+def native_function(name: str, arguments: int = 1) -> Callable[..., float]:
     """A function of the machine's C library; skips the test where that is known or liable to compute another."""
     library, version = platform.libc_ver()
     if library != "glibc" or not (2, 28) <= tuple(int(part) for part in version.split(".")[:2]) <= (2, 40):
@@ -28,8 +28,8 @@ def native_function(name: str) -> Callable[[float], float]:
         )
     function = getattr(ctypes.CDLL("libm.so.6"), name)
     function.restype = ctypes.c_float
-    function.argtypes = (ctypes.c_float,)
-    result: Callable[[float], float] = function
+    function.argtypes = (ctypes.c_float,) * arguments
+    result: Callable[..., float] = function
     return result
 
 
