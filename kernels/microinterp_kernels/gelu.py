@@ -45,8 +45,9 @@ def gelu_float16(x: NDArray[np.float16], approximate: bool) -> NDArray[np.float1
     else:
         inner = np.float16(np.float32(_SQRT_2_BY_PI)) * (x + np.float16(_CUBIC) * (x * x * x))
         y = half_x * (np.float16(1) + tanhf(inner.astype(np.float32)).astype(np.float16))
-    make_nans_canonical(y)
-    return y
+    result: NDArray[np.float16] = np.asarray(y)
+    make_nans_canonical(result)
+    return result
 
 
 @np.errstate(all="ignore")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -30,13 +33,15 @@ def invokes(draw: st.DrawFn, type: TensorType, shape: tuple[int, ...]) -> list[l
     return [[any_numbers(draw, type, shape)] for _ in range(draw(st.integers(1, 2)))]
 
 
-def plain(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> Problem:
-    """A problem without options, whose input and output are alike and not quantized."""
+def plain(
+    draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName, options: Mapping[str, Any] | None = None
+) -> Problem:
+    """A problem whose input and output are alike and not quantized."""
     type, shape = TensorType[kind], any_shape(draw, runtime)
     if type is TensorType.BFLOAT16:
         return _of_bfloat16(draw, operator, shape)
     spec = TensorSpec(shape, type)
-    return Problem(single_op_model(operator, [spec], [spec]), invokes(draw, type, shape))
+    return Problem(single_op_model(operator, [spec], [spec], options), invokes(draw, type, shape))
 
 
 def _of_bfloat16(draw: st.DrawFn, operator: str, shape: tuple[int, ...]) -> Problem:
@@ -58,19 +63,21 @@ def quantized(
     runtime: RuntimeName,
     scale: float,
     output_scale: float,
+    options: Mapping[str, Any] | None = None,
+    takes_zero_points: bool = False,
 ) -> Problem:
     """A problem of quantized tensors; of negative numbers roots are mostly refused, so they are rare there."""
     shape = any_shape(draw, runtime)
     if type is TensorType.INT16 and draw(st.integers(0, 9)) == 0:
         shape = (5000,)  # large ones are looked up in a table
-    # one in twenty of int16 has a zero point, which is mostly refused
-    signed = type is not TensorType.INT16 or draw(st.integers(0, 19)) == 0
-    points = [draw(zero_points(type if signed else TensorType.INT16)) for _ in range(2)]
+    points = [draw(zero_points(type)) for _ in range(2)]
+    if type is TensorType.INT16 and draw(st.integers(0, 1 if takes_zero_points else 19)) == 0:
+        points = [draw(st.integers(-9, 9)) for _ in range(2)]  # mostly refused
     x, y = (TensorSpec(shape, type, s, z) for s, z in zip((scale, output_scale), points, strict=True))
     given = invokes(draw, type, shape)
     if operator in ("RSQRT", "SQRT") and draw(st.integers(0, 9)):
         given = [[np.maximum(array, NUMPY_TYPES[type].type(points[0]))] for (array,) in given]
-    return Problem(single_op_model(operator, [x], [y]), given)
+    return Problem(single_op_model(operator, [x], [y], options), given)
 
 
 @generator("CEIL", "SQUARE", tflite=("FLOAT32",), tflm=("FLOAT32",))
