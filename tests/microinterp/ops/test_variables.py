@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from microinterp import Interpreter
@@ -17,17 +15,12 @@ from microinterp.micro import Interpreter as MicroInterpreter
 from microinterp.model.ir import TensorType
 from tests.graphs import Graph, Step, graph_model
 from tests.oracles import RUNTIME_NAMES, RuntimeName, available
+from tests.problems.variables import CALL_ONCE, HANDLE, var_handle
 from tests.single_op import TensorSpec, check_against_oracle, run_ours
 from tests.values import bits_of
 
 FLOAT32, INT8, INT16, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32
-HANDLE = TensorSpec((), TensorType.RESOURCE)
 READ, ASSIGN = Step("READ_VARIABLE", ["h"], ["y"]), Step("ASSIGN_VARIABLE", ["h", "x"])
-CALL_ONCE = Step("CALL_ONCE", options={"init_subgraph_index": 1})
-
-
-def var_handle(name: str = "v", container: str | None = "", handle: str = "h") -> Step:
-    return Step("VAR_HANDLE", outputs=[handle], options={"container": container, "shared_name": name})
 
 
 def main_graph(*steps: Step, **tensors: TensorSpec) -> Graph:
@@ -91,22 +84,6 @@ def inputs(*shape: int, element_type: TensorType = FLOAT32, invokes: int = 3) ->
 )
 def test_variables(runtime: RuntimeName, graphs: Sequence[Graph]) -> None:
     assert check_against_oracle(graph_model(*graphs), inputs(2), runtime)
-
-
-@given(st.data())
-def test_any_type_and_shape(data: st.DataObject) -> None:
-    draw = data.draw
-    element_type = draw(st.sampled_from([FLOAT32, INT8, INT16, INT32, TensorType.INT64, TensorType.BOOL]))
-    shape = draw(st.lists(st.integers(1, 4), max_size=4))
-    quantization = (0.5, draw(st.sampled_from([0, 3, -5, 127]))) if element_type is INT8 else (None, None)
-    spec = TensorSpec(shape, element_type, *quantization)
-    model = graph_model(main_graph(var_handle(), READ, ASSIGN, x=spec, y=spec))
-    runs = inputs(*shape, element_type=element_type)
-    assert check_against_oracle(model, runs, "tflm")
-    assert not check_against_oracle(model, runs, "tflite")  # nothing is assigned yet when it is first read
-    model = graph_model(main_graph(var_handle(), ASSIGN, READ, x=spec, y=spec))
-    assert check_against_oracle(model, runs, "tflm")
-    assert check_against_oracle(model, runs, "tflite")
 
 
 @pytest.mark.parametrize(
