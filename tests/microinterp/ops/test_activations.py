@@ -1,4 +1,4 @@
-"""LOGISTIC, SOFTMAX and TANH against the native runtimes."""
+"""Activations against the native runtimes: what random problems do not meet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from microinterp.errors import MicrointerpError, PrepareError
 from microinterp.model.ir import NUMPY_TYPES, TensorType
-from tests.draw import zero_points
 from tests.oracles import RUNTIME_NAMES, OracleCrashed, RuntimeName, available, run_oracle
-from tests.problems.softmax import SPECIAL_FLOATS, integers, scales, softmax_output, values
+from tests.problems.activations import OUTPUTS
+from tests.problems.softmax import SPECIAL_FLOATS, integers, softmax_output
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
 Array = np.ndarray[Any, Any]
@@ -22,15 +21,6 @@ Array = np.ndarray[Any, Any]
 TYPES = {
     "tflite": (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16),
     "tflm": (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16),
-}
-# (operator, element type) → scale and zero point of the output
-OUTPUTS = {
-    ("LOGISTIC", TensorType.INT8): (1 / 256, -128),
-    ("LOGISTIC", TensorType.UINT8): (1 / 256, 0),
-    ("LOGISTIC", TensorType.INT16): (1 / 32768, 0),
-    ("TANH", TensorType.INT8): (1 / 128, 0),
-    ("TANH", TensorType.UINT8): (1 / 128, 128),
-    ("TANH", TensorType.INT16): (1 / 32768, 0),
 }
 UNARY_CASES = [
     (operator, runtime, type)
@@ -50,41 +40,11 @@ SOFTMAX_CASES = [
     }[type]
 ]
 
-# Beyond these TFLM's int8 kernels compute 1LL << shift with a shift below 0 or above 62, which C++ leaves undefined.
-LEAST_EXPONENT, LARGEST_EXPONENT = -28, 34
 
-
-@st.composite
-def unary_problems(
-    draw: st.DrawFn, operator: str, runtime: RuntimeName, type: TensorType
-) -> tuple[bytes, list[list[Array]]]:
-    shape = draw(hnp.array_shapes(min_dims=0, max_dims=6, max_side=5))
-    x, y = TensorSpec(shape, type), TensorSpec(shape, type)
-    if type is not TensorType.FLOAT32:
-        scale, zero_point = OUTPUTS[operator, type]
-        if operator == "TANH" and type is not TensorType.INT16:
-            # LiteRT's table takes any output; TFLM has a fixed one, whatever the tensor says
-            scale, zero_point = draw(st.one_of(st.just(scale), scales(-12, 2))), draw(zero_points(type))
-        elif type is not TensorType.INT16 and runtime == "tflite":
-            zero_point = draw(zero_points(type))
-        elif type is TensorType.INT16 and not (operator == "LOGISTIC" and runtime == "tflite"):
-            scale = draw(st.floats(scale * 0.9995, scale * 1.0005))
-        x = TensorSpec(shape, type, draw(scales(LEAST_EXPONENT, LARGEST_EXPONENT)), draw(zero_points(type)))
-        y = TensorSpec(shape, type, scale, zero_point)
-    model = single_op_model(operator, [x], [y])
-    return model, [[draw(values(shape, type))] for _ in range(draw(st.integers(1, 2)))]
-
-
-@pytest.mark.parametrize(("operator", "runtime", "type"), UNARY_CASES)
-@given(data=st.data())
-def test_logistic_and_tanh_as_native(
-    data: st.DataObject, operator: str, runtime: RuntimeName, type: TensorType
-) -> None:
-    model, invokes = data.draw(unary_problems(operator, runtime, type))
-    assert check_against_oracle(model, invokes, runtime)
-
-
-@pytest.mark.parametrize("operator", ["LOGISTIC", "SOFTMAX", "TANH"])
+@pytest.mark.parametrize(
+    "operator",
+    ["ELU", "HARD_SWISH", "LOGISTIC", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "SOFTMAX", "TANH"],
+)
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)
 def test_special_floats(operator: str, runtime: RuntimeName) -> None:
     special = np.array(SPECIAL_FLOATS, np.float32)
@@ -92,7 +52,43 @@ def test_special_floats(operator: str, runtime: RuntimeName) -> None:
     x = np.concatenate([x, np.zeros_like(x)], axis=1)
     spec = TensorSpec(x.shape, TensorType.FLOAT32)
     model = single_op_model(operator, [spec], [spec], {"beta": 1.0} if operator == "SOFTMAX" else {})
-    assert check_against_oracle(model, [[x]], runtime)
+    if runtime == "tflm" and operator in ("RELU_0_TO_1", "RELU_N1_TO_1"):
+        assert not check_against_oracle(model, [[x]], runtime)
+    else:
+        assert check_against_oracle(model, [[x]], runtime)
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+@pytest.mark.parametrize("type", [TensorType.FLOAT32, TensorType.FLOAT16])
+def test_gelu_of_many_floats(approximate: bool, type: TensorType) -> None:
+    if type is TensorType.FLOAT16:
+        x: Array = np.arange(65536).astype(np.uint16).view(np.float16)
+    else:
+        special = np.array(SPECIAL_FLOATS, np.float32)
+        normal = np.random.default_rng(4).normal(0, 4, 300_001).astype(np.float32)
+        x = np.concatenate([special, -special, normal])
+    for size in (x.size, x.size - 1, 2, 1):  # what does not fill vectors of four is computed otherwise
+        spec = TensorSpec((size,), type)
+        model = single_op_model("GELU", [spec], [spec], {"approximate": approximate})
+        assert check_against_oracle(model, [[x[-size:]]], "tflite")
+
+
+def test_hard_swish_refuses_a_fine_output_scale() -> None:
+    x = np.arange(-128, 128).astype(np.int8)
+    for output_scale, accepted in ((0.5 / 128, False), (0.51 / 128, True)):
+        specs = [TensorSpec(x.shape, TensorType.INT8, scale, 3) for scale in (0.5, output_scale)]
+        model = single_op_model("HARD_SWISH", specs[:1], specs[1:])
+        for runtime in RUNTIME_NAMES:
+            assert check_against_oracle(model, [[x]], runtime) is accepted
+
+
+def test_relu6_of_tflm_only_clips() -> None:
+    x, y = (TensorSpec((5,), TensorType.INT8, scale, 0) for scale in (0.1, 0.2))
+    model = single_op_model("RELU6", [x], [y])
+    given = np.array([-20, 10, 60, 61, 90], np.int8)
+    assert check_against_oracle(model, [[given]], "tflm")
+    assert run_ours(model, [[given]], "tflm")[0][0].tolist() == [0, 10, 60, 60, 60]
+    assert run_ours(model, [[given]], "tflite")[0][0].tolist() == [0, 5, 30, 30, 30]
 
 
 @pytest.mark.parametrize(
