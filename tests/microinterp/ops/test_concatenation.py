@@ -1,4 +1,4 @@
-"""CONCATENATION and PACK against the native runtimes."""
+"""CONCATENATION and PACK against the native runtimes: what random problems do not meet."""
 
 from __future__ import annotations
 
@@ -7,62 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from microinterp.model.ir import TensorType
 from tests.oracles import RUNTIME_NAMES, RuntimeName
 from tests.single_op import TensorSpec, check_against_oracle, single_op_model
-from tests.values import Draw, arbitrary_bits, bits_of, movable_types
+from tests.values import arbitrary_bits, bits_of
 
 INT8, UINT8, INT16, FLOAT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.FLOAT32
-# scale and zero point: fine, coarse, and apart by more than uint8 can hold
-QUANTIZATIONS = [(0.5, 0), (0.5, 3), (0.25, 128), (0.007, 255), (3.0, 17), (1e-9, 1), (1e30, 2), (1.0, 0)]
-
-
-def some_constant(
-    draw: Draw, specs: list[TensorSpec], arrays: list[NDArray[Any]]
-) -> tuple[list[TensorSpec], list[NDArray[Any]]]:
-    """Some of the inputs as constants; at least one stays, so that there is something to compute at invoke."""
-    fed = []
-    for i in range(len(specs)):
-        if specs[i].type is not TensorType.STRING and i > 0 and draw(st.integers(0, 4)) == 0:
-            spec = specs[i]
-            specs[i] = TensorSpec(spec.shape, spec.type, spec.scale, spec.zero_point, data=arrays[i])
-        else:
-            fed.append(arrays[i])
-    return specs, fed
-
-
-@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
-@given(st.data())
-def test_concatenation(runtime: RuntimeName, data: st.DataObject) -> None:
-    draw = data.draw
-    element_type = draw(movable_types(runtime, "CONCATENATION"))
-    least = 0 if runtime == "tflite" else 1  # TFLM has no empty tensors
-    shape = draw(st.lists(st.integers(least, 4), min_size=1, max_size=6))
-    axis = draw(st.integers(-len(shape), len(shape) - 1))
-    sizes = draw(st.lists(st.integers(least, 4), min_size=1, max_size=10))
-    quantized = element_type in {INT8, UINT8, INT16}
-    scale, zero_point = draw(st.sampled_from(QUANTIZATIONS)) if quantized else (None, None)
-    if element_type is INT8 and zero_point is not None:
-        zero_point = min(zero_point, 127)
-
-    def spec(size: int) -> TensorSpec:
-        s, z = scale, zero_point
-        if element_type is UINT8 and draw(st.booleans()):
-            s, z = draw(st.sampled_from(QUANTIZATIONS))
-        elif element_type is INT16 and quantized:
-            s, z = draw(st.sampled_from(QUANTIZATIONS))[0], 0
-        dimensions = list(shape)
-        dimensions[axis] = size
-        return TensorSpec(dimensions, element_type, s, z)
-
-    specs = [spec(size) for size in sizes]
-    output = spec(sum(sizes))
-    arrays = [arbitrary_bits(draw, s.shape, element_type) for s in specs]
-    inputs, fed = some_constant(draw, specs, arrays)
-    model = single_op_model("CONCATENATION", list(inputs), [output], {"axis": axis})
-    assert check_against_oracle(model, [fed], runtime)
 
 
 @given(st.data())
@@ -134,22 +85,6 @@ def test_concatenation_of_scalars(axis: int, constant: bool) -> None:
     model = single_op_model("CONCATENATION", list(scalars), [TensorSpec((2,), UINT8, 1.0, 5)], {"axis": axis})
     fed = [] if constant else [bits_of(0, (), UINT8)]
     assert check_against_oracle(model, [fed], "tflite") is (axis == 0 and constant)
-
-
-@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
-@given(st.data())
-def test_pack(runtime: RuntimeName, data: st.DataObject) -> None:
-    draw = data.draw
-    element_type = draw(movable_types(runtime, "PACK"))
-    shape = draw(st.lists(st.integers(0 if runtime == "tflite" else 1, 4), max_size=5))
-    count = draw(st.integers(1, 5))
-    axis = draw(st.integers(-len(shape) - 1, len(shape)))
-    place = axis + len(shape) + 1 if axis < 0 else axis
-    specs = [TensorSpec(shape, element_type, 0.5, 3)] * count
-    inputs, fed = some_constant(draw, specs, [arbitrary_bits(draw, shape, element_type) for _ in specs])
-    output = TensorSpec([*shape[:place], count, *shape[place:]], element_type, 0.5, 3)
-    model = single_op_model("PACK", list(inputs), [output], {"axis": axis, "values_count": count})
-    assert check_against_oracle(model, [fed], runtime)
 
 
 @pytest.mark.parametrize(
