@@ -238,7 +238,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("CONCATENATION", "PACK"), _along_option_axis),
     "BATCH_MATMUL": _batch_matmul,
     "FULLY_CONNECTED": _fully_connected,
-    **dict.fromkeys(("BUCKETIZE", "EMBEDDING_LOOKUP", "HASHTABLE_LOOKUP"), _by_first_axis),
+    **dict.fromkeys(("BUCKETIZE", "EMBEDDING_LOOKUP", "FAKE_QUANT", "HASHTABLE_LOOKUP"), _by_first_axis),
     **dict.fromkeys(("MATRIX_DIAG", "TOPK_V2"), _but_last_axis),
     "MATRIX_SET_DIAG": _matrix_set_diag,
     "ONE_HOT": _one_hot,
@@ -252,12 +252,14 @@ _RULES: dict[str, Rule] = {
     "TILE": _first_row_is(1),
     "TRANSPOSE": _first_row_is(0),
     **dict.fromkeys(("L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX"), _but_last_axis),
+    "Mfcc": _by_first_axis,
     "aeq.hadamard_rotation": _hadamard,
     "LOCAL_RESPONSE_NORMALIZATION": _by_first_axis,
     "SPLIT": _axis_operand(1, 0),
     "SPLIT_V": _axis_operand(0, 2),
     "UNPACK": _unpack,
     **dict.fromkeys(("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"), _shared_state),
+    **dict.fromkeys(("HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"), _shared_state),
     # they leave outputs as they are, or end the run
     **dict.fromkeys(("CIRCULAR_BUFFER", "SignalFramer", "SignalStacker"), _shared_state),
     # they call subgraphs
