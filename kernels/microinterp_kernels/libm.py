@@ -114,7 +114,7 @@ def exp2_in_double(x: NDArray[np.float64]) -> NDArray[np.float64]:
 _LOG_STEPS = 16  # per power of two
 _LOG_OFFSET = 0x3F330000  # the bits of the least number (about 0.7) that counts as 2^0 · something
 # For each sixteenth: an inverse of a number c near its middle, and log(c).
-_LOG_INVERSES, _LOG_LOGS = np.array(
+LOG_INVERSES, _LOG_LOGS = np.array(
     [
         [float.fromhex(inverse), float.fromhex(log)]
         for inverse, log in (
@@ -143,17 +143,23 @@ _LOG_C4, _LOG_C3, _LOG_C2 = map(
 )
 
 
-@blockwise
-def logf(x: Float32s) -> Float32s:
-    """The natural logarithm: −inf of zero, NaN of negative numbers."""
+def split_for_logarithm(x: Float32s) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """Positive finite numbers as mantissa · 2^exponent, and the places of the mantissas in `LOG_INVERSES`."""
     is_small = x < np.float32(2.0**-126)
     bits = np.where(is_small, x * np.float32(2.0**23), x).view(np.int32)
     offset = bits - np.int32(_LOG_OFFSET)
-    step = (offset >> 19) & (_LOG_STEPS - 1)
+    step = (offset >> 19) & np.int32(_LOG_STEPS - 1)
     exponent = offset >> 23
     mantissa = (bits - (exponent << 23)).view(np.float32)
-    r = mantissa.astype(np.float64) * _LOG_INVERSES[step] - 1.0
-    base = (exponent - 23 * is_small) * _LN2 + _LOG_LOGS[step]
+    return mantissa.astype(np.float64), exponent - np.int32(23) * is_small, step
+
+
+@blockwise
+def logf(x: Float32s) -> Float32s:
+    """The natural logarithm: −inf of zero, NaN of negative numbers."""
+    mantissa, exponent, step = split_for_logarithm(x)
+    r = mantissa * LOG_INVERSES[step] - 1.0
+    base = exponent * _LN2 + _LOG_LOGS[step]
     r2 = r * r
     result = ((_LOG_C4 * r2 + (_LOG_C3 * r + _LOG_C2)) * r2 + (base + r)).astype(np.float32)
     # like the logarithm, the square root keeps inf and NaN, and makes a NaN of negative numbers

@@ -13,37 +13,35 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .libm import Float32s, exp2_in_double
+from .libm import LOG_INVERSES, Float32s, exp2_in_double, split_for_logarithm
 
-_STEPS = 16  # per power of two
-_OFFSET = 0x3F330000  # the bits of the least number (about 0.7) that counts as 2^0 · something
-# For each sixteenth: an inverse of a number c near its middle, and log2(c).
-_INVERSES, _LOGS = np.array(
+# log2(c) for each number c of which `LOG_INVERSES` holds the inverse.
+_LOGS = np.array(
     [
-        [float.fromhex(inverse), float.fromhex(log)]
-        for inverse, log in (
-            ("0x1.661ec79f8f3bep+0", "-0x1.efec65b963019p-2"),
-            ("0x1.571ed4aaf883dp+0", "-0x1.b0b6832d4fca4p-2"),
-            ("0x1.49539f0f010bp+0", "-0x1.7418b0a1fb77bp-2"),
-            ("0x1.3c995b0b80385p+0", "-0x1.39de91a6dcf7bp-2"),
-            ("0x1.30d190c8864a5p+0", "-0x1.01d9bf3f2b631p-2"),
-            ("0x1.25e227b0b8eap+0", "-0x1.97c1d1b3b7afp-3"),
-            ("0x1.1bb4a4a1a343fp+0", "-0x1.2f9e393af3c9fp-3"),
-            ("0x1.12358f08ae5bap+0", "-0x1.960cbbf788d5cp-4"),
-            ("0x1.0953f419900a7p+0", "-0x1.a6f9db6475fcep-5"),
-            ("0x1p+0", "0x0p+0"),
-            ("0x1.e608cfd9a47acp-1", "0x1.338ca9f24f53dp-4"),
-            ("0x1.ca4b31f026aap-1", "0x1.476a9543891bap-3"),
-            ("0x1.b2036576afce6p-1", "0x1.e840b4ac4e4d2p-3"),
-            ("0x1.9c2d163a1aa2dp-1", "0x1.40645f0c6651cp-2"),
-            ("0x1.886e6037841edp-1", "0x1.88e9c2c1b9ff8p-2"),
-            ("0x1.767dcf5534862p-1", "0x1.ce0a44eb17bccp-2"),
+        float.fromhex(log)
+        for log in (
+            "-0x1.efec65b963019p-2",
+            "-0x1.b0b6832d4fca4p-2",
+            "-0x1.7418b0a1fb77bp-2",
+            "-0x1.39de91a6dcf7bp-2",
+            "-0x1.01d9bf3f2b631p-2",
+            "-0x1.97c1d1b3b7afp-3",
+            "-0x1.2f9e393af3c9fp-3",
+            "-0x1.960cbbf788d5cp-4",
+            "-0x1.a6f9db6475fcep-5",
+            "0x0p+0",
+            "0x1.338ca9f24f53dp-4",
+            "0x1.476a9543891bap-3",
+            "0x1.e840b4ac4e4d2p-3",
+            "0x1.40645f0c6651cp-2",
+            "0x1.88e9c2c1b9ff8p-2",
+            "0x1.ce0a44eb17bccp-2",
         )
     ]
-).T.copy()
+)
 # The inverses in two parts, the first so short that its product with a float32 is exact in double.
-_INVERSES_HIGH = (_INVERSES.view(np.int64) & ~np.int64(2**24 - 1)).view(np.float64)
-_INVERSES_LOW = _INVERSES - _INVERSES_HIGH
+_INVERSES_HIGH = (LOG_INVERSES.view(np.int64) & ~np.int64(2**24 - 1)).view(np.float64)
+_INVERSES_LOW = LOG_INVERSES - _INVERSES_HIGH
 _A0, _A1, _A2, _A3, _A4 = map(
     float.fromhex,
     (
@@ -54,7 +52,6 @@ _A0, _A1, _A2, _A3, _A4 = map(
         "0x1.71547652ab82bp0",
     ),
 )
-_LEAST_NORMAL = np.float32(2.0**-126)
 _ONE, _TWO, _THREE_HALVES = np.float32(1), np.float32(2), np.float32(1.5)
 _INVALID = np.float32(-np.nan)  # with the sign that x86 gives it
 _LEAST_LOG, _LARGEST_LOG = -160.0, 130.0  # of results that are not zero or infinite, and somewhat beyond
@@ -62,15 +59,10 @@ _LEAST_LOG, _LARGEST_LOG = -160.0, 130.0  # of results that are not zero or infi
 
 def _log2(x: Float32s) -> NDArray[np.float64]:
     """log2 of positive finite numbers, in double."""
-    is_small = x < _LEAST_NORMAL
-    bits = np.where(is_small, x * np.float32(2.0**23), x).view(np.int32)
-    offset = bits - np.int32(_OFFSET)
-    step = (offset >> 19) & (_STEPS - 1)
-    exponent = offset >> 23
-    z = (bits - (exponent << 23)).view(np.float32).astype(np.float64)
+    z, exponent, step = split_for_logarithm(x)
     # glibc rounds this only once (fused multiply-add)
     r = (z * _INVERSES_HIGH[step] - 1.0) + z * _INVERSES_LOW[step]
-    base = _LOGS[step] + (exponent - 23 * is_small)
+    base = _LOGS[step] + exponent
     r2 = r * r
     log: NDArray[np.float64] = (_A0 * r + _A1) * (r2 * r2) + ((_A2 * r + _A3) * r2 + (_A4 * r + base))
     return log
