@@ -130,6 +130,8 @@ class Runtime:
     operand_types: Mapping[str, tuple[T, ...]] = field(hash=False)
     #: Element types that PAD fills with the zero point; a value to fill with must be quantized like the output.
     pads_with_zero_point: tuple[T, ...]
+    #: SPACE_TO_BATCH_ND pads with the zero point; else with zeros.
+    space_to_batch_pads_with_zero_point: bool
     #: TRANSPOSE counts negative axes from the end; else it refuses them.
     transposes_negative_axes: bool
     #: STRIDED_SLICE knows ellipses, new axes, offsets and fewer specs than dimensions; else it ignores the options
@@ -169,7 +171,7 @@ class Runtime:
     #: CONV_2D and DEPTHWISE_CONV_2D refuse what their arithmetic leaves out: zero points of biases, of images and
     #: outputs of int16, and of the filters of CONV_2D, and dimensions of a bias; else they ignore it.
     checks_convolution_parameters: bool
-    #: CONV_2D of int16 takes its bias for the element type that the option quantized_bias_type names (INT64 by
+    #: CONV_2D and TRANSPOSE_CONV of int16 take their bias for the element type that the option quantized_bias_type names (INT64 by
     #: default); else the bias itself decides.
     conv_2d_bias_type_is_an_option: bool
     #: DEPTHWISE_CONV_2D counts its filters per channel by the option depth_multiplier; else by its weights.
@@ -251,6 +253,7 @@ TFLITE = Runtime(
     },
     operand_types=LITERT_OPERAND_TYPES,
     pads_with_zero_point=(T.INT8, T.UINT8, T.INT16),
+    space_to_batch_pads_with_zero_point=True,
     transposes_negative_axes=True,
     strided_slice_expands_specs=True,
     index_types=(T.INT16, T.INT32, T.INT64),
@@ -368,6 +371,7 @@ TFLM = Runtime(
     },
     operand_types=TFLM_OPERAND_TYPES,
     pads_with_zero_point=(T.INT8,),
+    space_to_batch_pads_with_zero_point=False,
     transposes_negative_axes=False,
     strided_slice_expands_specs=False,
     index_types=(T.INT32,),

@@ -89,7 +89,8 @@ def _prepare_batches(node: Node, rule: Callable[..., Movement]) -> Invocation:
 def _border(node: Node, output: RuntimeTensor) -> Array:
     """What the image is padded with: natively every byte of it is the zero point's lowest."""
     itemsize = output.dtype.itemsize
-    zero_point = per_tensor_quantization(output)[1] if itemsize < 4 else 0
+    is_quantized = itemsize < 4 and node.runtime.space_to_batch_pads_with_zero_point
+    zero_point = per_tensor_quantization(output)[1] if is_quantized else 0
     return np.full(itemsize, zero_point & 0xFF, np.uint8).view(output.dtype).reshape(())
 
 
