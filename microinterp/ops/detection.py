@@ -104,7 +104,8 @@ def _check_when_invoked(node: Node, settings: _Settings) -> None:
     else:
         require(settings.classes_per_box > 0, "max_classes_per_detection must be positive")
     require(
-        0 < settings.iou_threshold <= 1, f"nms_iou_threshold is {settings.iou_threshold}, must be in (0, 1]"
+        0 < float(settings.iou_threshold) <= 1,
+        f"nms_iou_threshold is {settings.iou_threshold}, must be in (0, 1]",
     )
 
 

@@ -159,8 +159,16 @@ class SubgraphRunner(Protocol):
 
 
 @dataclass(slots=True)
+class HashTable:
+    """A table that outlives an invoke; its values by key, None until it is filled."""
+
+    key_type: TensorType
+    values: dict[Any, Any] | None = None
+
+
+@dataclass(slots=True)
 class Resources:
-    """State shared by all subgraphs of one interpreter: the resource variables."""
+    """State shared by all subgraphs of one interpreter: the resource variables, and hash tables."""
 
     #: The numbers of the variables, by container and shared name.
     ids: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -168,6 +176,8 @@ class Resources:
     values: dict[int, Array] = field(default_factory=dict)
     #: The numbers in the tensors that are known to be handles once they are prepared.
     handles: dict[RuntimeTensor, int] = field(default_factory=dict)
+    #: The hash tables by number.
+    tables: dict[int, HashTable] = field(default_factory=dict)
     #: What CALL_ONCE has done: indices of subgraphs, or operators (see `Runtime.calls_once_per_subgraph`).
     called_once: set[object] = field(default_factory=set)
     #: What TFLM fills each byte of a variable with at reset: the zero point of what was first assigned.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -64,14 +65,19 @@ def prepare_dequantize(node: Node) -> Invocation:
     require_data_type(node, x)
     node.require_type(output, TensorType.FLOAT32)
     output.shape = x.shape
-    if x.type is TensorType.FLOAT16:
-        return Invocation(kernels.dequantize_float16, (x, output))
     if x.type is TensorType.INT16 and node.runtime.int16_is_symmetric:
         node.require(x.scales.size <= 1, f"{x} must have one scale")
         node.require(x.zero_point == 0, f"the zero point of {x} must be 0")
-    scale, zero_point = _quantization(node, x)
-    function = partial(kernels.dequantize, scale=scale, zero_point=zero_point)
+    function = dequantizer(node, x)
     return Invocation(function, (x, output), function)
+
+
+def dequantizer(node: Node, x: RuntimeTensor) -> Callable[[Array, Array], None]:
+    """What writes the real numbers of a quantized tensor, or one of float16, into an array of float32."""
+    if x.type is TensorType.FLOAT16:
+        return kernels.dequantize_float16
+    scale, zero_point = _quantization(node, x)
+    return partial(kernels.dequantize, scale=scale, zero_point=zero_point)
 
 
 def _quantization(node: Node, tensor: RuntimeTensor) -> tuple[Array, Array]:

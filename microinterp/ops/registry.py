@@ -89,6 +89,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "strided_slice": ("STRIDED_SLICE",),
     "svdf": ("SVDF",),
     "text": ("LSH_PROJECTION", "SKIP_GRAM"),
+    "transpose_conv": ("TRANSPOSE_CONV",),
     "unary": (
         *("ABS", "CEIL", "COMPLEX_ABS", "COS", "EXP", "FLOOR", "IMAG", "LOG", "LOGICAL_NOT", "NEG", "REAL"),
         *("ROUND", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "ZEROS_LIKE"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 from typing import Any
 
@@ -14,7 +13,7 @@ from microinterp_kernels import scatter as kernels
 
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node
-from .shapes import Shape, require_data_type
+from .shapes import Shape
 
 Int64s = NDArray[np.int64]
 
