@@ -45,6 +45,12 @@ def fit_windows(
     )
 
 
+def fit_axis(padding: Padding, image: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """How many windows there are along one axis, and how much padding comes first, as `fit_windows` says."""
+    count = _count(padding, image, window, stride, dilation)
+    return (0, 0) if count is None else (count, _padding_before(image, window, stride, dilation, count))
+
+
 def _count(padding: Padding, image: int, window: int, stride: int, dilation: int) -> int | None:
     """How many windows fit one direction, None where TFLite finds the sizes invalid."""
     if window <= 0 or stride <= 0 or dilation <= 0:

@@ -20,7 +20,7 @@ from microinterp_kernels.conv import (
     join_groups,
 )
 from microinterp_kernels.convolution import Geometry
-from microinterp_kernels.fixed_point import quantize_multipliers
+from microinterp_kernels.fixed_point import Int64s, quantize_multipliers
 from microinterp_kernels.fully_connected import FullyConnectedInteger
 from microinterp_kernels.padding import MOST_PADDING
 from microinterp_kernels.requantize import Requantize, RequantizeInt64
@@ -163,22 +163,9 @@ def prepare_integer(
         _require_bias(node, TensorType.INT64 if int64_sums else TensorType.INT32)
     else:
         _require_bias(node, TensorType.INT32)
-    scales = weights.scales
-    node.require(image.is_quantized and scales.size > 0, f"{image} and {weights} must be quantized")
-    if scales.size > 1:
-        dimension = weights.quantization.quantized_dimension if weights.quantization else 0
-        node.require(
-            image.type is not TensorType.UINT8
-            and scales.size == output.shape[3] == dict(enumerate(weights.shape)).get(dimension),
-            f"{weights} must have one scale, or (unless it is UINT8) one for each output channel",
-        )
-    with np.errstate(all="ignore"):
-        if image.type is TensorType.UINT8:
-            _require_bias_scale(node)
-            products = np.float32(image.scale) * scales
-        else:
-            products = image.scale * scales.astype(np.float64)
-        multipliers, shifts = quantize_multipliers(products.astype(np.float64) / output.scale)
+    multipliers, shifts = convolution_multipliers(
+        node, image, weights, node.optional_input(2), output.shape[3]
+    )
     low, high = activation_range_quantized(node, output, node.options["fused_activation_function"])
     node.require(low <= high, f"{output} cannot represent the range of its activation")
 
@@ -259,15 +246,30 @@ def _require_bias(node: Node, type: TensorType) -> None:
         node.require(bias.zero_point == 0, f"{bias} must have a zero point of 0")
 
 
-def _require_bias_scale(node: Node) -> None:
-    """What LiteRT's `GetQuantizedConvolutionMultipler` refuses."""
-    bias = node.optional_input(2)
-    if bias is not None:
-        difference = abs(node.input(0).scale * node.input(1).scale - bias.scale)
+def convolution_multipliers(
+    node: Node, image: RuntimeTensor, weights: RuntimeTensor, bias: RuntimeTensor | None, channels: int
+) -> tuple[Int64s, Int64s]:
+    """The quantized multipliers of sums of products, one or one for each of so many output channels."""
+    output, scales = node.output(), weights.scales
+    node.require(image.is_quantized and scales.size > 0, f"{image} and {weights} must be quantized")
+    if scales.size > 1:
+        dimension = weights.quantization.quantized_dimension if weights.quantization else 0
         node.require(
-            difference <= 0.02 * node.output().scale,
-            f"the scale of {bias} must be close to the product of the scales of {node.input(0)} and {node.input(1)}",
+            image.type is not TensorType.UINT8
+            and scales.size == channels == dict(enumerate(weights.shape)).get(dimension),
+            f"{weights} must have one scale, or (unless it is UINT8) one for each output channel",
         )
+    with np.errstate(all="ignore"):
+        if image.type is TensorType.UINT8:
+            if bias is not None:  # what LiteRT's `GetQuantizedConvolutionMultipler` refuses
+                node.require(
+                    abs(image.scale * weights.scale - bias.scale) <= 0.02 * output.scale,
+                    f"the scale of {bias} must be close to the product of the scales of {image} and {weights}",
+                )
+            products = np.float32(image.scale) * scales
+        else:
+            products = image.scale * scales.astype(np.float64)
+        return quantize_multipliers(products.astype(np.float64) / output.scale)
 
 
 def _invocation(
