@@ -260,6 +260,8 @@ def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:
         raise
     except MISFITS as error:
         raise InvokeError(f"{nodes[done]}: its values do not fit together: {error!r}") from error
+    except MemoryError as error:
+        raise InvokeError(f"{nodes[done]}: what it computes does not fit into this machine's memory") from error
 
 
 def _depends_on_constants(node: Node, invocation: Invocation) -> bool:

@@ -1,7 +1,8 @@
-"""Damaged models, in two ways.
+"""Damaged models, in three ways.
 
 `mutations` overwrites, cuts and repeats bytes of a sound model: the file is damaged. `nonsense` changes numbers,
 lists and options of a sound model and writes it again: the file is sound, but what it says is not.
+`nonsensical_operator` draws all that one operator is given: its tensors, their number, and its options.
 """
 
 from __future__ import annotations
@@ -16,8 +17,19 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from microinterp.model.ir import Model
+from microinterp.model.custom_options import encode_custom_options
+from microinterp.model.ir import (
+    NUMPY_TYPES,
+    Model,
+    Operator,
+    OperatorCode,
+    Quantization,
+    Subgraph,
+    Tensor,
+    TensorType,
+)
 from microinterp.model.reader import read_model
+from microinterp.model.schema import default_options, operator_code, options_table
 from microinterp.model.writer import write_model
 
 # Numbers that checks forget: around zero, and where 8, 16, 32 bits and their signs end.
@@ -131,7 +143,10 @@ def _changed(value: Any, source: random.Random) -> Any:
         return replace(value, **{name: _changed(getattr(value, name), source)})
     if is_dataclass(value) and not isinstance(value, type):
         name = source.choice([field.name for field in fields(value)])
-        return replace(value, **{name: _changed(getattr(value, name), source)})
+        changed = {name: _changed(getattr(value, name), source)}
+        if isinstance(value, Operator) and name == "options" and value.custom_options:
+            changed["custom_options"] = encode_custom_options(changed["options"])
+        return replace(value, **changed)
     if isinstance(value, Mapping):
         if not value:
             return value
@@ -177,3 +192,108 @@ def _changed_tuple(value: tuple[Any, ...], source: random.Random) -> tuple[Any, 
         swapped[i], swapped[j] = swapped[j], swapped[i]
         return tuple(swapped)
     return (*value[:i], _changed(value[i], source), *value[i + 1 :])
+
+
+_SIZES = (0, 1, 1, 2, 2, 3, 4, 5, 8, 16)
+_SCALES = (0.0, 1e-30, 1 / 256, 1 / 32768, 0.5, 0.5, 1.0, 7.0, 1e30, -0.5, float("inf"), float("nan"))
+_ZERO_POINTS = (0, 0, 0, 1, -1, -128, 127, 128, 255, -32768, 32767, 2**31 - 1, -(2**31), 2**40)
+_COMMON_TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32, TensorType.UINT8)
+
+
+def nonsensical_operator(operator: str, source: random.Random) -> bytes:
+    """A file with one operator, whose tensors and options are drawn without regard to what it needs."""
+    while True:
+        try:
+            return write_model(_operator_model(operator, source))
+        except (TypeError, ValueError, AttributeError, OverflowError, struct.error, DeprecationWarning):
+            continue  # a value that does not fit its field
+
+
+def _operator_model(operator: str, source: random.Random) -> Model:
+    builtin = operator_code(operator)
+    is_custom = builtin == operator_code("CUSTOM")
+    table = options_table(operator)
+    options = {name: _option(value, source) for name, value in default_options(table).items()}
+    count = source.choice((0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 24))
+    outputs = source.choice((0, 1, 1, 1, 1, 1, 2, 3))
+    usual_type = source.choice((*_COMMON_TYPES, source.choice(list(TensorType))))
+    usual_shape = _shape(source)
+    buffers: list[np.ndarray[Any, Any] | None] = [None]
+    tensors = [
+        _tensor(usual_type, usual_shape, buffers, source, may_be_constant=i < count)
+        for i in range(count + outputs)
+    ]
+    inputs = tuple(-1 if source.random() < 0.03 else i for i in range(count))
+    node = Operator(
+        opcode_index=0,
+        inputs=inputs,
+        outputs=tuple(range(count, count + outputs)),
+        options=options,
+        options_table=None if source.random() < 0.1 else table,
+        custom_options=_octets(source.randrange(40), source).tobytes() if is_custom else None,
+    )
+    given = [i for i in inputs if i >= 0 and tensors[i].buffer == 0 and not tensors[i].is_variable]
+    subgraph = Subgraph(tuple(tensors), tuple(given), node.outputs, (node,), name="main")
+    code = OperatorCode(builtin, source.choice((1, 1, 1, 2, 3, 4)), operator if is_custom else None)
+    return Model((subgraph,), (code,), tuple(buffers))
+
+
+def _tensor(
+    usual_type: TensorType,
+    usual_shape: tuple[int, ...],
+    buffers: list[np.ndarray[Any, Any] | None],
+    source: random.Random,
+    *,
+    may_be_constant: bool,
+) -> Tensor:
+    type = usual_type
+    if source.random() < 0.2:
+        type = source.choice((TensorType.INT32, source.choice(list(TensorType))))
+    shape = usual_shape if source.random() < 0.7 else _shape(source)
+    is_constant = may_be_constant and source.random() < 0.3 and max(shape, default=0) < 1000
+    if is_constant:
+        size = int(np.prod(shape)) * np.dtype(NUMPY_TYPES[type]).itemsize
+        if type is TensorType.INT32:  # small numbers are sizes, axes, indices
+            small = [source.choice((0, 1, 2, 3, -1, -(2**31), 2**31 - 1)) for _ in range(size // 4)]
+            buffers.append(np.array(small, np.int32).view(np.uint8))
+        else:
+            buffers.append(_octets(size, source))
+    scales = source.choice((0, 0, 1, 1, 1, 1, 1, 1, 2, shape[0] if shape and 0 <= shape[0] < 1000 else 1))
+    return Tensor(
+        name="t",
+        type=type,
+        shape=shape,
+        buffer=len(buffers) - 1 if is_constant else 0,
+        quantization=Quantization(
+            scale=np.array([source.choice(_SCALES) for _ in range(scales)], np.float32),
+            zero_point=np.array([source.choice(_ZERO_POINTS) for _ in range(scales)], np.int64),
+            quantized_dimension=0 if source.random() < 0.95 else source.choice((1, 3, -1)),
+        ),
+        is_variable=not is_constant and source.random() < 0.05,
+    )
+
+
+def _shape(source: random.Random) -> tuple[int, ...]:
+    shape = [source.choice(_SIZES) for _ in range(source.choice((0, 1, 1, 2, 2, 3, 4, 4, 4, 5, 6)))]
+    if shape and source.random() < 0.02:
+        shape[source.randrange(len(shape))] = source.choice((-1, 2**16, 2**31 - 1))
+    return tuple(shape)
+
+
+def _octets(count: int, source: random.Random) -> np.ndarray[Any, Any]:
+    return np.frombuffer(source.randbytes(count), np.uint8)
+
+
+def _option(value: Any, source: random.Random) -> Any:
+    if source.random() < 0.3:
+        return value
+    if isinstance(value, bool):
+        return source.random() < 0.5
+    if isinstance(value, float):
+        return source.choice((*_SCALES, 2.0, -1.0))
+    if isinstance(value, int):
+        return source.choice((0, 1, 1, 2, 3, -1, -2, 5, 127, 2**16, 2**31 - 1, -(2**31), 2**63 - 1))
+    if value is None:
+        number = source.randrange(3)
+        return source.choice((None, (), (source.choice((-1, 0, 1, 2, 2**31 - 1)),) * number, "", "text"))
+    return value

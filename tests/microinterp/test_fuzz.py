@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import random
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microinterp import Interpreter, MicrointerpError
 from microinterp.model.reader import read_model
+from microinterp.ops.registry import implemented_operators
 from microinterp.runtimes import RuntimeName
 from microinterp_tools.inputs import InputError, random_values
 from microinterp_tools.models import EXAMPLES, open_model
-from tests.fuzz import mutations, nonsense
+from tests.fuzz import mutations, nonsense, nonsensical_operator
+from tests.oracles import RUNTIME_NAMES
+from tests.problems import all_generators
 from tests.shared import model_paths
 
 MOST_TENSOR_BYTES = 16_000_000  # a model may well ask for more; running it would only take long
@@ -51,3 +61,66 @@ def test_a_nonsensical_model_runs_or_is_refused(runtime: RuntimeName, data: st.D
         run(data.draw(nonsense(read_model(data.draw(st.sampled_from(MODELS))))), runtime)
     except MicrointerpError:
         pass
+
+
+MOST_SECONDS = 10
+MOST_BYTES = 2**30
+
+GENERATORS = {generator.operator: generator for generator in all_generators()}
+# There are many operators.
+MODELS_OF_AN_OPERATOR = settings().max_examples // 2
+FEW = settings(max_examples=max(1, settings().max_examples // 12))
+
+
+@contextmanager
+def limits() -> Iterator[None]:
+    """Fail what takes too long, or asks for more memory than there is, which it has little of."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"took more than {MOST_SECONDS} s")
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MOST_BYTES, hard))
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@pytest.mark.parametrize("operator", sorted(implemented_operators()))
+def test_a_nonsensical_operator_runs_or_is_refused(operator: str) -> None:
+    for seed in range(MODELS_OF_AN_OPERATOR):
+        model = nonsensical_operator(operator, random.Random(seed))
+        for runtime in RUNTIME_NAMES:
+            with limits():
+                try:
+                    run(model, runtime)
+                except MicrointerpError:
+                    pass
+
+
+@pytest.mark.parametrize(
+    ("operator", "runtime"),
+    [(name, runtime) for name, g in GENERATORS.items() for runtime in g.kinds if g.kinds[runtime]],
+)
+def test_a_nonsensical_problem_is_solved_or_refused(operator: str, runtime: RuntimeName) -> None:
+    generator = GENERATORS[operator]
+
+    @FEW
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        kind = data.draw(st.sampled_from(generator.kinds[runtime]))
+        model = read_model(data.draw(generator.problems(kind, runtime)).model)
+        changed = data.draw(nonsense(model))
+        with limits():
+            try:
+                run(changed, runtime)
+            except MicrointerpError:
+                pass
+
+    check()
