@@ -118,9 +118,9 @@ def _power_int32(x: Array, y: Array, output: Array) -> None:
 
 def _power_of_one(function: BinaryFunction, x: Array, y: Array, output: Array) -> None:
     """LiteRT multiplies if there is one exponent for all, and it is a positive whole number, or nearly so."""
-    exponent = y.reshape(())[()]
-    nearest = int(np.rint(exponent)) if abs(exponent) < 2**31 else 0
-    if nearest >= 1 and abs(exponent - y.dtype.type(nearest)) < np.float32(1e-5):
+    exponent = float(y.item())
+    nearest = round(exponent) if abs(exponent) < 2**31 else 0
+    if nearest >= 1 and abs(exponent - nearest) < np.float32(1e-5):
         elementwise.multiply_to_power(x.reshape(output.shape), nearest, output)
     else:
         function(x, y, output)

@@ -162,7 +162,8 @@ def test_refuses_quantization(name: str) -> None:
 
 
 def test_refuses_values() -> None:
-    for operator, type, value in (("FLOOR_MOD", INT32, 0), ("FLOOR_MOD", INT8, 0), ("POW", INT32, -1)):
+    cases = [("FLOOR_MOD", INT32, 0), ("FLOOR_MOD", INT8, 0), ("POW", INT32, -1), ("POW", INT32, -(2**31))]
+    for operator, type, value in cases:
         spec = TensorSpec((2,), type)
         x = np.array([3, 7], NUMPY_TYPES[type])
         invokes = [[x, np.array([1, value], x.dtype)]]
@@ -268,3 +269,4 @@ def test_powers_of_one_exponent() -> None:
     assert check_against_oracle(
         model, [[numbers, np.array(e, np.int32)] for e in (0, 1, 2, 31, 33)], "tflite"
     )
+    assert not check_against_oracle(model, [[numbers, np.array(-(2**31), np.int32)]], "tflite")
