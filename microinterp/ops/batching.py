@@ -75,6 +75,11 @@ def _but_last_axis(node: Node) -> Batching:
     return _by_first_axis(node) if len(node.input(0).shape) > 1 else Batching.ONE_BY_ONE
 
 
+def _matrices(node: Node) -> Batching:
+    """The last two axes are one whole."""
+    return _by_first_axis(node) if len(node.input(0).shape) > 2 else Batching.ONE_BY_ONE
+
+
 def _hadamard(node: Node) -> Batching:
     """The last axis is whole transforms."""
     shape = node.input(0).shape
@@ -200,6 +205,14 @@ def _axis_operand(data: int, axis: int) -> Rule:
     return rule
 
 
+def _slice(node: Node) -> Batching:
+    """The first axis is not cut, however long it is."""
+    begin, size = node.input(1).constant, node.input(2).constant
+    if begin is None or size is None or not begin.size or begin[0] != 0 or size[0] != -1:
+        return Batching.ONE_BY_ONE
+    return _by_first_axis(node)
+
+
 def _first_row_is(number: int) -> Rule:
     """The second input is constant, and its first row, of nothing but `number`, leaves the first axis as it is."""
 
@@ -227,7 +240,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("SIN", "SQRT", "SQUARE", "TANH", "ZEROS_LIKE"), _by_first_axis),
     "GELU": _gelu,
     **dict.fromkeys(("DEQUANTIZE", "QUANTIZE"), _per_tensor),
-    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _by_first_axis),
+    **dict.fromkeys(("CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D"), _by_first_axis),
     **dict.fromkeys(("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D"), _by_first_axis),
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _by_first_axis),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN", "CUMSUM"), _axis_operand(0, 1)),
@@ -253,8 +266,10 @@ _RULES: dict[str, Rule] = {
     "TRANSPOSE": _first_row_is(0),
     **dict.fromkeys(("L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX"), _but_last_axis),
     "Mfcc": _by_first_axis,
+    "RFFT2D": _matrices,
     "aeq.hadamard_rotation": _hadamard,
     "LOCAL_RESPONSE_NORMALIZATION": _by_first_axis,
+    "SLICE": _slice,
     "SPLIT": _axis_operand(1, 0),
     "SPLIT_V": _axis_operand(0, 2),
     "UNPACK": _unpack,
