@@ -58,7 +58,7 @@ class _FixedPoint:
         return self.scale(x, self._wide.type(self._largest // divisor))
 
     def multiply(self, a: Complex, b: Complex) -> Complex:
-        return self._round(_products(a, b))
+        return self._round(products(a, b))
 
     def scale(self, x: NDArray[Any], factor: Any) -> NDArray[Any]:
         product: NDArray[Any] = x * factor
@@ -94,7 +94,7 @@ class _Float32:
         return x
 
     def multiply(self, a: Complex, b: Complex) -> Complex:
-        return _products(a, b)
+        return products(a, b)
 
     def scale(self, x: NDArray[Any], factor: Any) -> NDArray[Any]:
         product: NDArray[Any] = x * factor
@@ -109,12 +109,12 @@ class _Float32:
         return vectors
 
 
-def _products(a: Complex, b: Complex) -> Complex:
+def products(a: Complex, b: Complex) -> Complex:
     """a·b, unrounded in fixed point. NumPy's complex numbers would do, but for their fused multiply-adds."""
-    return _pair(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
+    return pair(a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0])
 
 
-def _pair(real: NDArray[Any], imaginary: NDArray[Any]) -> Complex:
+def pair(real: NDArray[Any], imaginary: NDArray[Any]) -> Complex:
     """Complex numbers of their parts: `np.stack`, without the time that it takes to look at its arguments."""
     z: Complex = np.empty((2, *real.shape), real.dtype)
     z[0], z[1] = real, imaginary
@@ -123,7 +123,7 @@ def _pair(real: NDArray[Any], imaginary: NDArray[Any]) -> Complex:
 
 def _quarter_turn(z: Complex) -> Complex:
     """z·(−i)."""
-    return _pair(z[1], -z[0])
+    return pair(z[1], -z[0])
 
 
 # The small FFT across the `radix` parts of a stage. `roots` are the radix-th roots of unity.
@@ -161,8 +161,8 @@ def _butterfly_5(arithmetic: _Arithmetic, x: Sequence[Complex], roots: Complex) 
     outer_a, inner_a = scale(outer_difference, a_imag), scale(inner_difference, a_imag)
     outer_b, inner_b = scale(outer_difference, b_imag), scale(inner_difference, b_imag)
     # Signs stand where C has them: the sign of a zero depends on it.
-    turned_a = _pair(outer_a[1] + inner_b[1], -outer_a[0] - inner_b[0])
-    turned_b = _pair(-outer_b[1] + inner_a[1], outer_b[0] - inner_a[0])
+    turned_a = pair(outer_a[1] + inner_b[1], -outer_a[0] - inner_b[0])
+    turned_b = pair(-outer_b[1] + inner_a[1], outer_b[0] - inner_a[0])
     return [x[0] + (outer + inner), a - turned_a, b + turned_b, b - turned_b, a + turned_a]
 
 
@@ -246,7 +246,7 @@ class _HalfFft:
         """What bins k and n − k, (2, signals, n // 2), say of the even samples and, turned, of the odd ones."""
         arithmetic = self._arithmetic
         divide, store = arithmetic.divide, arithmetic.store
-        near, mirrored = divide(near, 2), divide(store(_pair(far[0], -far[1])), 2)
+        near, mirrored = divide(near, 2), divide(store(pair(far[0], -far[1])), 2)
         even = store(near + mirrored)
         odd = store(arithmetic.multiply(store(near - mirrored), self._split_twiddles))
         return even, odd
@@ -321,7 +321,7 @@ class InverseRealFft(_HalfFft):
         half = n // 2
         z = np.empty((2, bins.shape[1], n), bins.dtype)
         first, last = bins[0, :, 0], bins[0, :, n]
-        z[:, :, 0] = self._arithmetic.divide(store(_pair(first + last, first - last)), 2)
+        z[:, :, 0] = self._arithmetic.divide(store(pair(first + last, first - last)), 2)
         even, odd = self._halves(bins[:, :, 1 : half + 1], bins[:, :, n - 1 : n - half - 1 : -1])
         z[:, :, 1 : half + 1] = store(even + odd)
         difference = store(even - odd)

@@ -1,19 +1,70 @@
-"""LiteRT's custom operators for audio, AudioSpectrogram and Mfcc."""
+"""LiteRT's RFFT2D, and its custom operators for audio, AudioSpectrogram and Mfcc."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microinterp_kernels.mfcc import Mfcc
+from microinterp_kernels.spectra import AudioSpectrogram, Rfft2d
 
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from .node import Invocation, Node
+from .shapes import Movement, prepare_movement
 
 Float32s = NDArray[np.float32]
+
+# The constants of more would take minutes to compute.
+_LONGEST_FFT = 2**20
+
+
+def prepare_rfft2d(node: Node) -> Invocation:
+    """RFFT2D: spectra […, height, width / 2 + 1] of float32 […, rows, columns], for a height and a width."""
+    node.require_counts(2, 1)
+    x, lengths, output = node.input(0), node.input(1), node.output()
+    node.require(len(x.shape) >= 2, f"{x} must have at least two dimensions")
+    node.require_type(x, TensorType.FLOAT32)
+    node.require_rank(lengths, 1)
+    node.require(lengths.shape == (2,), f"{lengths} must have two elements")
+    node.require_type(lengths, TensorType.INT32)
+    node.require_type(output, TensorType.COMPLEX64)
+    *outer, rows, columns = x.shape
+
+    def rule(lengths: Array) -> Movement:
+        height, width = lengths.tolist()
+        if any(n <= 0 or n & (n - 1) or n > _LONGEST_FFT for n in (height, width)):
+            raise InvokeError(f"{height} and {width} must be powers of 2, up to {_LONGEST_FFT}")
+        fft = Rfft2d(height, width)
+
+        def move(x: Float32s, output: Array) -> None:
+            output[...] = fft(x.reshape(prod(outer), rows, columns)).reshape(output.shape)
+
+        return (*outer, height, width // 2 + 1), move
+
+    return prepare_movement(node, rule, (x,), (lengths,))
+
+
+def prepare_audio_spectrogram(node: Node) -> Invocation:
+    """AudioSpectrogram: magnitudes [channels, windows, frequencies] of samples [n, channels], float32."""
+    node.require_counts(1, 1)
+    x, output = node.input(0), node.output()
+    node.require_rank(x, 2)
+    node.require_type(output, TensorType.FLOAT32)
+    node.require_type(x, TensorType.FLOAT32)
+    size, stride = _integer(node, "window_size"), _integer(node, "stride")
+    node.require(2 <= size <= _LONGEST_FFT, f"window_size must be from 2 to {_LONGEST_FFT}, but is {size}")
+    node.require(stride >= 1, f"stride must be positive, but is {stride}")
+    spectrogram = AudioSpectrogram(size, stride, bool(node.options.get("magnitude_squared")))
+    output.shape = (x.shape[1], spectrogram.num_windows(x.shape[0]), spectrogram.num_frequencies)
+
+    def invoke(x: Float32s, output: Float32s) -> None:
+        output[...] = spectrogram(x.T)
+
+    return Invocation(invoke, (x, output), spectrogram)
 
 
 def _integer(node: Node, name: str) -> int:
@@ -48,6 +99,6 @@ def prepare_mfcc(node: Node) -> Invocation:
                 known[sample_rate] = Mfcc(bins, sample_rate, lower, upper, channels, count)
             except ValueError as error:
                 raise InvokeError(str(error)) from None
-        output[...] = known[sample_rate](spectra.reshape(-1, bins)).reshape(output.shape)
+        output[...] = known[sample_rate](spectra.reshape(prod(outer), bins)).reshape(output.shape)
 
     return Invocation(invoke, (spectra, rate, output))

@@ -16,8 +16,9 @@ from microinterp_kernels.filter_bank import (
     filter_bank_log_uint32,
     filter_bank_square_root_uint64,
 )
-from microinterp_kernels.real_fft import RealFft, fft_radices
+from microinterp_kernels.real_fft import InverseRealFft, RealFft, fft_radices
 from microinterp_kernels.signal import energy_int16, fft_auto_scale_int16, window_int16
+from microinterp_kernels.split_radix_fft import SplitRadixFft, SplitRadixRealFft
 
 LENGTHS = [n for n in range(4, 400, 2) if max(fft_radices(n // 2)) <= 5]
 
@@ -38,6 +39,29 @@ def test_real_fft_is_one(dtype: Any, largest: float, error: float) -> None:
         scale = 1 if dtype is not np.float32 else length
         assert np.abs(spectra[:, 0::2] - exact.real).max() <= error * scale, length
         assert np.abs(spectra[:, 1::2] - exact.imag).max() <= error * scale, length
+
+
+def test_inverse_real_fft_is_one() -> None:
+    rng = np.random.default_rng(3)
+    for length in LENGTHS:
+        signals = rng.uniform(-1, 1, (2, length)).astype(np.float32)
+        back = InverseRealFft(length, np.float32)(RealFft(length, np.float32)(signals))
+        assert np.abs(back - signals).max() <= 1e-6, length
+
+
+@pytest.mark.parametrize("n", [2**i for i in range(14)])
+def test_split_radix_fft_is_one(n: int) -> None:
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal((2, 3, n))
+    real, imaginary = SplitRadixFft(n)(z)
+    exact = np.fft.ifft(z[0] + 1j * z[1]) * n
+    assert np.abs(real + 1j * imaginary - exact).max() <= 1e-12
+    x = rng.standard_normal((3, 2 * n))
+    packed = SplitRadixRealFft(2 * n)(x)
+    spectra = np.fft.rfft(x).conj()
+    assert np.abs(packed[:, 1] - spectra[:, -1].real).max() <= 1e-12
+    packed[:, 1] = 0
+    assert np.abs(packed[:, ::2] + 1j * packed[:, 1::2] - spectra[:, :-1]).max() <= 1e-12
 
 
 @pytest.mark.parametrize("length", [-2, 0, 2, 5, 14, 2 * 49, 2 * 31])
