@@ -66,10 +66,7 @@ def test_a_nonsensical_model_runs_or_is_refused(runtime: RuntimeName, data: st.D
 MOST_SECONDS = 10
 MOST_BYTES = 2**30
 
-GENERATORS = {generator.operator: generator for generator in all_generators()}
-# There are many operators.
-MODELS_OF_AN_OPERATOR = settings().max_examples // 2
-FEW = settings(max_examples=max(1, settings().max_examples // 12))
+MODELS_OF_AN_OPERATOR = settings().max_examples // 2  # there are many operators
 
 
 @contextmanager
@@ -104,23 +101,16 @@ def test_a_nonsensical_operator_runs_or_is_refused(operator: str) -> None:
                     pass
 
 
-@pytest.mark.parametrize(
-    ("operator", "runtime"),
-    [(name, runtime) for name, g in GENERATORS.items() for runtime in g.kinds if g.kinds[runtime]],
-)
-def test_a_nonsensical_problem_is_solved_or_refused(operator: str, runtime: RuntimeName) -> None:
-    generator = GENERATORS[operator]
-
-    @FEW
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        kind = data.draw(st.sampled_from(generator.kinds[runtime]))
-        model = read_model(data.draw(generator.problems(kind, runtime)).model)
-        changed = data.draw(nonsense(model))
-        with limits():
-            try:
-                run(changed, runtime)
-            except MicrointerpError:
-                pass
-
-    check()
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@given(st.data())
+def test_a_nonsensical_problem_is_solved_or_refused(runtime: RuntimeName, data: st.DataObject) -> None:
+    # a nonsensical WHILE may rightly run for ever
+    generators = [g for g in all_generators() if g.kinds[runtime] and g.operator != "WHILE"]
+    generator = data.draw(st.sampled_from(generators))
+    kind = data.draw(st.sampled_from(generator.kinds[runtime]))
+    model = data.draw(nonsense(read_model(data.draw(generator.problems(kind, runtime)).model)))
+    with limits():
+        try:
+            run(model, runtime)
+        except MicrointerpError:
+            pass
