@@ -90,17 +90,24 @@ def square_root_quantized(
 
 
 class HardSwish8Bit:
-    """x · relu6(x + 3) / 6 of int8 or uint8, in 16-bit fixed point.
+    """x · relu6(x + 3) / 6 of int8 or uint8, in 16-bit fixed point. `precision` is what scales are divided in.
 
     Raises ValueError for an output scale below 1/128 of the input's, which the formula cannot do.
     """
 
-    def __init__(self, scale: float, zero_point: int, output_scale: float, output_zero_point: int) -> None:
+    def __init__(
+        self,
+        scale: float,
+        zero_point: int,
+        output_scale: float,
+        output_zero_point: int,
+        precision: type[np.float32] | type[np.float64],
+    ) -> None:
         self.zero_point, self.output_zero_point = zero_point, output_zero_point
-        fine_scale = np.float32(1 / 128) * np.float32(scale)
+        fine_scale = precision(scale / 128)
         with np.errstate(all="ignore"):
-            output_multiplier = float(fine_scale / np.float32(output_scale))
-            relu_multiplier = float(fine_scale / (np.float32(3) / np.float32(32768)))
+            output_multiplier = float(fine_scale / precision(output_scale))
+            relu_multiplier = float(fine_scale / precision(3 / 32768))
         multiplier, self.output_exponent = quantize_multiplier(output_multiplier)
         self.output_multiplier = int(reduce_multiplier(multiplier))
         if self.output_exponent > 0:

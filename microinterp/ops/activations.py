@@ -15,7 +15,7 @@ from microinterp_kernels.softmax import Softmax8Bit, SoftmaxInt16, softmax_float
 from microinterp_kernels.unary_quantized import HardSwish8Bit
 
 from ..model.ir import Array, TensorType
-from .elementwise import Kernel, float_table, require_unary, store
+from .elementwise import Kernel, float_table, require_unary, scale_precision, store
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import require_data_type
 
@@ -86,7 +86,7 @@ def prepare_hard_swish(node: Node) -> Invocation:
     if x.type is TensorType.FLOAT32:
         return store(kernels.hard_swish_float32, x, output)
     try:
-        kernel = HardSwish8Bit(x.scale, x.zero_point, output.scale, output.zero_point)
+        kernel = HardSwish8Bit(x.scale, x.zero_point, output.scale, output.zero_point, scale_precision(node))
     except ValueError as error:
         node.fail(str(error))
     return store(LookupTable(kernel, x.dtype), x, output)

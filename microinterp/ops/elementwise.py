@@ -77,8 +77,11 @@ def require_symmetric_int16(node: Node, *tensors: RuntimeTensor) -> None:
 def scale_ratio(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> float:
     """How many steps of the output one step of the input is, in the runtime's precision."""
     node.require(output.scale > 0, f"{output} has no valid scale: {output.scale}")
-    ratio = x.scale / output.scale
-    if not node.runtime.multiplies_scales_in_float32:
-        return ratio
+    precision = scale_precision(node)
     with np.errstate(over="ignore"):
-        return float(np.float32(ratio))
+        return float(precision(x.scale) / precision(output.scale))
+
+
+def scale_precision(node: Node) -> type[np.float32] | type[np.float64]:
+    """What the runtime computes multipliers in."""
+    return np.float32 if node.runtime.multiplies_scales_in_float32 else np.float64

@@ -21,6 +21,7 @@ from .elementwise import (
     require_quantized,
     require_symmetric_int16,
     require_unary,
+    scale_precision,
     scale_ratio,
     store,
     tabulated,
@@ -145,7 +146,6 @@ def prepare_rsqrt(node: Node) -> Invocation:
     require_quantized(node, x, output)
     for tensor in (x, output):
         node.require(tensor.scale > 0, f"{tensor} has no valid scale: {tensor.scale}")
-    root = np.sqrt(np.float32(x.scale))
     if x.type is TensorType.INT16 and node.runtime.tabulates_int16_rsqrt:
         largest = np.float32(np.iinfo(np.int16).max) * np.float32(output.scale)
 
@@ -153,10 +153,11 @@ def prepare_rsqrt(node: Node) -> Invocation:
             return np.where(numbers <= 0, largest, np.float32(1) / np.sqrt(numbers))
 
         return _refusing_negatives(float_table(x, output, rsqrt), x, output)
+    precision = scale_precision(node)
     function = partial(
         unary_quantized.reciprocal_square_root_quantized,
         zero_point=x.zero_point,
-        multiplier=1 / float(root * np.float32(output.scale)),
+        multiplier=1 / float(np.sqrt(precision(x.scale)) * precision(output.scale)),
         output_zero_point=output.zero_point,
     )
     return _refusing_negatives(tabulated(function, x), x, output)

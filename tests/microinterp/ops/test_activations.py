@@ -82,6 +82,17 @@ def test_hard_swish_refuses_a_fine_output_scale() -> None:
             assert check_against_oracle(model, [[x]], runtime) is accepted
 
 
+def test_hard_swish_divides_scales_in_the_precision_of_the_runtime() -> None:
+    x = np.arange(-128, 128).astype(np.int8)
+    specs = [
+        TensorSpec(x.shape, TensorType.INT8, scale, 0) for scale in (0.6178172826766968, 0.2961907386779785)
+    ]
+    model = single_op_model("HARD_SWISH", specs[:1], specs[1:])
+    assert all(check_against_oracle(model, [[x]], runtime) for runtime in RUNTIME_NAMES)
+    litert, tflm = (run_ours(model, [[x]], runtime)[0][0] for runtime in RUNTIME_NAMES)
+    assert (litert != tflm).any()
+
+
 def test_relu6_of_tflm_only_clips() -> None:
     x, y = (TensorSpec((5,), TensorType.INT8, scale, 0) for scale in (0.1, 0.2))
     model = single_op_model("RELU6", [x], [y])
