@@ -195,7 +195,7 @@ def _pad_inside(shape: Shape, edges: Pairs, interior: Sequence[int]) -> Movement
         step = between + 1
         whole = size + max(0, size - 1) * between + low + high
         first = max(0, -(low // step))  # the first element whose place is not cut off
-        end = min(size, max(first, -((low - whole) // step)))
+        end = max(first, min(size, -((low - whole) // step)))
         sizes.append(whole)
         places.append(slice(low + first * step, low + first * step + (end - first) * step, step))
         kept.append(slice(first, end))

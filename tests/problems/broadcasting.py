@@ -22,7 +22,7 @@ def tile(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     shape = draw(st.lists(st.integers(least, 4), min_size=1, max_size=5))
     counts = [draw(st.integers(least, 3)) for _ in shape]
     output = [size * count for size, count in zip(shape, counts, strict=True)]
-    if draw(st.integers(0, 19)) == 0:
+    if draw(st.integers(0, 19)) == 7:
         counts[0] = -1
     multiples, fed = operand(counts, draw(INDEX_TYPES), constant=constant)
     model = single_op_model("TILE", [TensorSpec(shape, type), multiples], [TensorSpec(output, type)])
@@ -37,7 +37,7 @@ def broadcast_to(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     output = draw(st.lists(st.integers(least, 4), min_size=1, max_size=5 if tflm else 8))
     shape = [1 if draw(st.booleans()) else d for d in output[draw(st.integers(0, len(output))) :]]
     wanted = list(output)
-    if draw(st.integers(0, 9)) == 0:
+    if draw(st.integers(0, 9)) == 7:
         wanted[-1] += 1
     sizes, fed = operand(wanted, draw(INDEX_TYPES), constant=constant)
     model = single_op_model(

@@ -41,7 +41,7 @@ def fill(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     least = 0 if constant and not tflm else 1
     shape = draw(st.lists(st.integers(least, 5), min_size=1, max_size=6))
     wanted = list(shape)
-    if draw(st.integers(0, 19)) == 0:
+    if draw(st.integers(0, 19)) == 7:
         wanted[0] = -1
     sizes, fed = operand(
         wanted, draw(st.sampled_from(RUNTIMES[runtime].operand_types["FILL"])), constant=constant
