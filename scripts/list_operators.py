@@ -1,73 +1,47 @@
-"""Write the table of operators and element types into docs/operators.md, from what the code itself accepts.
+"""Write the table of operators and what each takes into docs/operators.md, from what the tests compare.
 
 python scripts/list_operators.py
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
-from microinterp.model.ir import TensorType as T
-from microinterp.ops.registry import implemented_operators
-from microinterp.runtimes import RUNTIMES, Runtime
+ROOT = Path(__file__).parents[1]
+if str(ROOT) not in sys.path:  # run as a script
+    sys.path.insert(0, str(ROOT))
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "operators.md"
+from microinterp.model.ir import TensorType  # noqa: E402
+from microinterp.ops.registry import implemented_operators  # noqa: E402
+from microinterp.runtimes import RUNTIMES, Runtime  # noqa: E402
+from tests.problems import Generator, all_generators  # noqa: E402
+
+DOCUMENT = ROOT / "docs" / "operators.md"
 BEGIN, END = "<!-- table: scripts/list_operators.py -->\n", "<!-- end of table -->\n"
 
-# What is no list of element types in `Runtime`, in words.
-_IN_WORDS = {
-    "SVDF": (
-        "float32, float32 with int8 weights, int8 with int16 state",
-        "float32, int8 with int16 or int8 state",
-    ),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": (
-        "float32 (peephole, projection, layer norm, CIFG), float32 with int8 weights, int8",
-        "float32, int8, int16",
-    ),
-    "VAR_HANDLE": ("any", "any"),
-    "READ_VARIABLE": ("any", "any"),
-    "ASSIGN_VARIABLE": ("any", "any"),
-    "CALL_ONCE": ("–", "–"),
-    "IF": ("any", "any"),
-    "WHILE": ("any", "any"),
-    "STABLEHLO_CASE": ("any", "–"),
-    "STABLEHLO_COMPOSITE": ("any", "–"),
-    "SignalRfft": ("–", "int16, int32, float32"),
-}
-_SIGNAL = "fixed by the operator"
+
+def cell(generator: Generator | None, runtime: Runtime) -> str:
+    """The kinds of an operator that a runtime has, which are all compared with the native runtime; "–" for none."""
+    kinds = [_in_words(kind) for kind in generator.kinds[runtime.name]] if generator is not None else []
+    return ("; " if any("," in kind for kind in kinds) else ", ").join(kinds) or "–"
 
 
-def types(some: tuple[T, ...]) -> str:
-    """`int8, int16`."""
-    return "any" if len(some) > 18 else ", ".join(t.name.lower() for t in some)
-
-
-def pairs(some: dict[T, tuple[T, ...]], joint: str) -> str:
-    """`int8 → uint8 or int16`."""
-    return "; ".join(
-        f"{x.name.lower()} {joint} {' or '.join(t.name.lower() for t in ys)}" for x, ys in some.items()
+def _in_words(kind: str) -> str:
+    """`float32, int8 weights` for `FLOAT32, INT8 weights`."""
+    return re.sub(
+        r"\w+", lambda word: word[0].lower() if word[0] in TensorType.__members__ else word[0], kind
     )
-
-
-def cell(runtime: Runtime, operator: str) -> str:
-    """The element types of an operator in a runtime."""
-    if operator in runtime.filter_types:
-        return pairs(dict(runtime.filter_types[operator]), "×")
-    if operator == "QUANTIZE":
-        return pairs(dict(runtime.quantized_types), "→")
-    if operator in runtime.element_types:
-        return types(runtime.element_types[operator])
-    if operator in _IN_WORDS:
-        return _IN_WORDS[operator][0 if runtime.name == "tflite" else 1]
-    assert operator.startswith("Signal"), operator
-    return _SIGNAL if runtime.name == "tflm" else "–"
 
 
 def table() -> str:
     """The table in Markdown."""
+    generators = {generator.operator: generator for generator in all_generators()}
     rows = ['| operator | `runtime="tflite"` | `runtime="tflm"` |', "|---|---|---|"]
     for operator in sorted(implemented_operators(), key=lambda name: (not name.isupper(), name)):
-        rows.append(f"| {operator} | {' | '.join(cell(r, operator) for r in RUNTIMES.values())} |")
+        cells = [cell(generators.get(operator), runtime) for runtime in RUNTIMES.values()]
+        rows.append(f"| {operator} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
 
