@@ -89,7 +89,7 @@ class FloatLstm(ABC):
             c = forget * c
             c += new * (np.float32(1) - forget if self.is_coupled else opened[:, 0])
             if clip > 0:
-                c = np.maximum(np.minimum(c, clip), -clip)
+                c = np.maximum(np.fmin(c, clip), -clip)  # NaN becomes the clip
             if self.peepholes is not None:
                 late = slice(last, last + 1)
                 gates[:, late] += self.peepholes[late] * c[:, None]
@@ -99,7 +99,7 @@ class FloatLstm(ABC):
                 h = self._project(h)
                 limit = np.float32(parameters.projection_clip)
                 if limit > 0:
-                    h = np.maximum(np.minimum(h, limit), -limit)
+                    h = np.maximum(np.fmin(h, limit), -limit)
             output[t] = h
         output_state[...], cell_state[...] = h, c
 

@@ -190,28 +190,18 @@ def _litert_float(layer: Layer, time_major: bool) -> Callable[[LstmParameters], 
 
 
 def _hybrid_parameters(parameters: LstmParameters) -> LstmParameters:
-    """The parameters with weights that are int8 even where they are called uint8, and float32 peepholes."""
+    """The parameters with float32 peepholes."""
 
     def convert(gate: LstmGate) -> LstmGate:
-        is_matrix = gate.recurrent_weights.ndim == 2
-        peephole = gate.cell_weights
-        return replace(
-            gate,
-            input_weights=gate.input_weights.view(np.int8),
-            aux_weights=None if gate.aux_weights is None else gate.aux_weights.view(np.int8),
-            recurrent_weights=gate.recurrent_weights.view(np.int8) if is_matrix else gate.recurrent_weights,
-            cell_weights=None
-            if peephole is None
-            else np.float32(gate.cell_scale) * peephole.view(np.int8).astype(np.float32),
-        )
+        if gate.cell_weights is None:
+            return gate
+        return replace(gate, cell_weights=np.float32(gate.cell_scale) * gate.cell_weights.astype(np.float32))
 
     return replace(
         parameters,
         input=None if parameters.input is None else convert(parameters.input),
         forget=convert(parameters.forget),
-        cell=convert(parameters.cell),
         output=convert(parameters.output),
-        projection=None if parameters.projection is None else parameters.projection.view(np.int8),
     )
 
 

@@ -93,8 +93,10 @@ class Layer:
         self.is_integer = x.type is not float32
         weights = self.require(INPUT_WEIGHTS + OUTPUT)
         self.is_hybrid = self.has_variants and not self.is_integer and weights.type in BYTES
-        if not self.is_hybrid:
-            node.require_type(weights, TensorType.INT8 if self.is_integer else float32)
+        if not self.is_integer and not self.is_hybrid:
+            node.require_type(weights, float32)
+        elif self.is_integer:
+            node.require_type(weights, *(BYTES if self.has_variants else (TensorType.INT8,)))
         self.weight_type = weights.type
         self.bias_type = float32
         if self.is_integer:
@@ -212,8 +214,9 @@ class Layer:
         )
 
     def parameters(self, arrays: Sequence[Array | None]) -> LstmParameters:
-        """The parameters of the kernels, from the values of the tensors."""
+        """The parameters of the kernels, from the values of the tensors; weights of uint8 are int8 ones, too."""
         options = self.node.options
+        arrays = [a.view(np.int8) if a is not None and a.dtype == np.uint8 else a for a in arrays]
         gates = {gate: self._gate(gate, arrays) for gate in self.gates}
         return LstmParameters(
             input=gates.get(INPUT),

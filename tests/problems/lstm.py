@@ -22,6 +22,7 @@ GATES = ("input", "forget", "cell", "output")
 PEEPHOLES = {"input": 9, "forget": 10, "output": 11}
 # Without an activation function LiteRT's float kernel takes what its scratch memory happens to hold; we refuse it.
 ACTIVATIONS = [a for a in ActivationFunctionType if a is not ActivationFunctionType.NONE]
+SPECIAL_FLOATS = np.array([np.inf, -np.inf, 1e-44, -0.0, 3e38], np.float32)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Lstm:
     magnitude: float = 1.0
     lowest_weights: bool = False
     state_rank: int = 2
+    special: bool = False
     operator: str = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
     @property
@@ -168,6 +170,8 @@ class Lstm:
         for _ in range(times):
             x = rng.standard_normal(shape, np.float32) * np.float32(self.magnitude)
             x[rng.integers(0, 4, shape[:-1]) == 0] = 0
+            if self.special:
+                x = np.where(rng.random(shape) < 0.05, rng.choice(SPECIAL_FLOATS, shape), x)
             values.append([x])
         return values
 
@@ -235,6 +239,9 @@ def lstms(
         projection_clip=draw(clips),
         magnitude=draw(st.sampled_from([0.1, 0.5, 1.0, 5.0])),
         state_rank=draw(st.integers(1, 2)) if variants else 2,
+        # Rows are quantized with the range of their numbers, for which these must be finite. In TFLM NaNs of both signs
+        # meet, and which one survives depends on the order of operands that the compiler chose.
+        special=variants and element_type is weight_type and draw(st.integers(0, 5)) == 0,
         coupled=flag(),
         peepholes=flag(),
         projection_bias=flag(),
@@ -256,7 +263,9 @@ def types(kind: str) -> tuple[TensorType, TensorType]:
 
 
 @generator(
-    "UNIDIRECTIONAL_SEQUENCE_LSTM", tflite=("FLOAT32", *HYBRID, "INT8"), tflm=("FLOAT32", "INT8", "INT16")
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    tflite=("FLOAT32", *HYBRID, "INT8", "INT8, UINT8 weights"),
+    tflm=("FLOAT32", "INT8", "INT16"),
 )
 def sequences(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     lstm = draw(lstms(*types(kind), variants=runtime == "tflite"))
@@ -264,7 +273,11 @@ def sequences(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
 
 
 @generator(
-    "LSTM", tflite=("FLOAT32", *HYBRID, "INT8", "INT8, INT8 products", "FLOAT32, basic", "UINT8, basic")
+    "LSTM",
+    tflite=(
+        *("FLOAT32", *HYBRID, "INT8", "INT8, UINT8 weights", "INT8, INT8 products"),
+        *("FLOAT32, basic", "UINT8, basic"),
+    ),
 )
 def steps(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     if kind == "INT8, INT8 products":
