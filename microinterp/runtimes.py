@@ -154,6 +154,8 @@ class Runtime:
     tabulates_elu_by_exp: bool
     #: Activations of quantized numbers that only clip, with the input's scale, whatever that of the output is.
     clips_without_rescaling: frozenset[str]
+    #: Elementwise operators whose output gets the element type of the input, whatever type it has in the model.
+    gives_output_the_input_type: frozenset[str]
     #: Elementwise operators that refuse an output whose shape in the model is not the input's.
     checks_stored_shapes: frozenset[str]
     #: LOGISTIC refuses quantized outputs whose scale is not exactly 1/256 (1/32768 for int16).
@@ -264,6 +266,7 @@ TFLITE = Runtime(
     tabulates_int16_rsqrt=True,
     tabulates_elu_by_exp=False,
     clips_without_rescaling=frozenset(),
+    gives_output_the_input_type=frozenset(("CEIL", "EXP", "FLOOR", "NEG", "ROUND", "ZEROS_LIKE")),
     checks_stored_shapes=frozenset(),
     logistic_checks_output_scale=True,
     softmax_int8_scale_tolerance=0.001,
@@ -382,6 +385,7 @@ TFLM = Runtime(
     tabulates_int16_rsqrt=False,
     tabulates_elu_by_exp=True,
     clips_without_rescaling=frozenset(("RELU6",)),
+    gives_output_the_input_type=frozenset(),
     checks_stored_shapes=frozenset(("CEIL", "EXP", "ROUND")),
     logistic_checks_output_scale=False,
     softmax_int8_scale_tolerance=0.0,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from microinterp import Interpreter
 from microinterp.errors import InvokeError, PrepareError
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from tests.oracles import RUNTIME_NAMES, RuntimeName
@@ -110,3 +111,12 @@ def test_bitcast_refuses_a_last_dimension_that_does_not_fit() -> None:
             )
         if shape:  # LiteRT reads what stands before the dimensions of a scalar
             refuses("BITCAST", [spec, TensorSpec((), TensorType.INT32)], "tflite")
+
+
+@pytest.mark.parametrize("operator", ["CEIL", "EXP", "FLOOR", "NEG", "ROUND", "ZEROS_LIKE"])
+def test_litert_gives_the_output_the_type_of_the_input(operator: str) -> None:
+    x, y = TensorSpec((2, 3), TensorType.FLOAT32), TensorSpec((2, 3), TensorType.INT8, 0.5, 3)
+    given = np.arange(6, dtype=np.float32).reshape(2, 3) - np.float32(2.5)
+    model = single_op_model(operator, [x], [y])
+    assert check_against_oracle(model, [[given], [-given]], "tflite")
+    assert Interpreter(model_content=model).run_batch(given[np.newaxis]).dtype == np.float32
