@@ -15,7 +15,7 @@ from .node import Invocation, Node
 from .quantize import dequantizer
 from .shapes import require_data_type
 
-_MOST_BITS = 16
+_MOST_BITS = 31
 
 
 def prepare_fake_quant(node: Node) -> Invocation:
@@ -25,7 +25,7 @@ def prepare_fake_quant(node: Node) -> Invocation:
     node.require(not node.options["narrow_range"], "narrow_range is not supported")
     require_data_type(node, x, output)
     bits, low, high = node.options["num_bits"], node.options["min"], node.options["max"]
-    # LiteRT does not look; its zero point has 16 bits
+    # LiteRT does not look
     node.require(1 <= bits <= _MOST_BITS, f"num_bits is {bits}, must be in 1 to {_MOST_BITS}")
     node.require(low < high, f"the range [{low}, {high}] is empty")
     output.shape = x.shape

@@ -108,7 +108,8 @@ def prepare_bucketize(node: Node) -> Invocation:
     x, output = node.input(0), node.output()
     given = node.options["boundaries"]
     boundaries = np.asarray(() if given is None else given, np.float32)
-    node.require(bool((boundaries[1:] >= boundaries[:-1]).all()), "the boundaries are not sorted")
+    is_sorted = bool((boundaries[1:] >= boundaries[:-1]).all()) and not np.isnan(boundaries).any()
+    node.require(is_sorted, "the boundaries are not sorted")
     require_data_type(node, x)
     node.require_type(output, TensorType.INT32)
     output.shape = x.shape

@@ -72,8 +72,8 @@ def detections(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
             scores = np.round(scores * 4) / 4
             encoded = np.round(encoded)
         if type is TensorType.UINT8:
-            encoded = rng.integers(100, 156, encoded.shape).astype(np.float64)
-            anchors = rng.integers(3, 10, anchors.shape).astype(np.float64)
+            encoded = np.asarray(rng.integers(100, 156, encoded.shape), np.float64)
+            anchors = np.asarray(rng.integers(3, 10, anchors.shape), np.float64)
             anchors[:, 0] = 20 * (np.arange(count) % cells)
         if score_type is TensorType.UINT8:
             scores = scores * 255
