@@ -41,7 +41,9 @@ def prepare_tflm_decode(node: Node) -> Invocation:
 
 
 def _bytes(node: Node, i: int) -> Bytes:
-    return np.frombuffer(node.constant(i).tobytes(), np.uint8)
+    values = node.constant(i)
+    node.require(values.size > 0, f"input {i}, {node.input(i)}, must not be empty")
+    return np.frombuffer(values.tobytes(), np.uint8)
 
 
 def _expand(node: Node, codes: Bytes, ancillary: Bytes, output: RuntimeTensor) -> Array:
@@ -67,9 +69,7 @@ def _expand_lut(
 ) -> Array:
     channels = _channels(node, output)
     node.require_type(output, *_TYPES, at_invoke=True)
-    width = parameters & 7
-    node.require(width > 0, f"{output} has codes of 0 bits")
-    return decode_lut(codes, _entries(table, output.dtype), width, channels, stride)
+    return decode_lut(codes, _entries(table, output.dtype), parameters & 7, channels, stride)
 
 
 def _expand_prune(

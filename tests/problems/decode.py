@@ -72,13 +72,13 @@ def _output(draw: st.DrawFn, type: TensorType, has_zero_points: bool) -> tuple[T
 
 def _lut(draw: st.DrawFn, type: TensorType) -> tuple[bytes, bytes, TensorSpec]:
     spec, channels = _output(draw, type, has_zero_points=True)
-    width = draw(st.integers(1, 7))
+    width = draw(st.integers(0, 7))
     stride = draw(st.sampled_from([1 << width, 128, 3, 0]))
     table = arbitrary_bits(draw, ((channels - 1) * stride + (1 << width),), type)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     codes = rng.integers(0, 1 << width, int(np.prod(spec.shape)))
     return (
-        bits_of_codes(codes, width),
+        bits_of_codes(codes, width) or bytes(1),
         ancillary(LUT, width | 8 * draw(st.integers(0, 1)), stride, table.tobytes()),
         spec,
     )
