@@ -29,8 +29,9 @@ from .memory.greedy import plan_greedy
 from .memory.lifetimes import UNUSED, Lifetimes
 from .memory.offline import offline_offsets
 from .memory.plan import ALIGNMENT, Buffer, Plan
-from .model.ir import NUMPY_TYPES, Array, Model, TensorType
-from .operator_support import native_support
+from .model.ir import NUMPY_TYPES, Array, Model, Operator, TensorType
+from .model.schema import options_table, zeroed_options
+from .operator_support import ONLY_IN_HARDWARE, native_support
 from .ops.node import Invocation, Node, Prepare, Resources, RuntimeTensor
 from .ops.registry import find_prepare
 from .runtimes import RUNTIMES, FloatMode, Runtime
@@ -85,7 +86,7 @@ class PreparedSubgraph:
                 inputs=tuple(self.tensors[t] if t >= 0 else None for t in operator.inputs),
                 outputs=tuple(self.tensors[t] for t in operator.outputs),
                 intermediates=tuple(self.tensors[t] for t in operator.intermediates or ()),
-                options=operator.options,
+                options=_native_options(model, operator),
                 runtime=graph.runtime,
                 float_mode=graph.float_mode,
                 resources=graph.resources,
@@ -243,6 +244,13 @@ class PreparedSubgraph:
             tensor.dynamic = True
 
 
+def _native_options(model: Model, operator: Operator) -> Mapping[str, Any]:
+    """The options as the native kernels see them."""
+    code = model.operator_code(operator)
+    own = options_table(code.name) if code.custom_code is None else None
+    return operator.options if own in {None, operator.options_table} else zeroed_options(own)
+
+
 def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:
     """Run steps one after the other; errors name the node that a step belongs to.
 
@@ -261,7 +269,9 @@ def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:
     except MISFITS as error:
         raise InvokeError(f"{nodes[done]}: its values do not fit together: {error!r}") from error
     except MemoryError as error:
-        raise InvokeError(f"{nodes[done]}: what it computes does not fit into this machine's memory") from error
+        raise InvokeError(
+            f"{nodes[done]}: what it computes does not fit into this machine's memory"
+        ) from error
 
 
 def _depends_on_constants(node: Node, invocation: Invocation) -> bool:
@@ -495,6 +505,8 @@ class Graph:
         """Why there is no such operator in this runtime, or here; None if there is."""
         if node.custom_op is not None:
             return None
+        if node.name in ONLY_IN_HARDWARE:
+            return ONLY_IN_HARDWARE[node.name]
         native = native_support(node.name)
         what = f"{node.name} version {node.version}"
         if native is None or not self.runtime.supports(native, node.version):

@@ -224,6 +224,13 @@ _ADDERS = {
 }
 
 
+#: What to say of operators that only hardware can run.
+ONLY_IN_HARDWARE = {
+    "ethos-u": "its commands are for an Ethos-U processor, and nothing else can run them: use the model that Vela was "
+    "given to compile"
+}
+
+
 class NativeSupport(NamedTuple):
     """Where one operator runs natively. Versions are from the first to the last, None where there are none."""
 

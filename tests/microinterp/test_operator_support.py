@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from microinterp import Interpreter
+from microinterp.errors import PrepareError
 from microinterp.model.ir import Model, Operator, OperatorCode, Subgraph, Tensor, TensorType
 from microinterp.model.schema import CUSTOM, OPERATOR_NAMES, default_options, options_table
 from microinterp.model.writer import write_model
 from microinterp.operator_support import NativeSupport, native_operators, native_support
-from tests.oracles import OracleCrashed, OracleRefused, RuntimeName, available, run_oracle
+from tests.oracles import RUNTIME_NAMES, OracleCrashed, OracleRefused, RuntimeName, available, run_oracle
 from tests.shared import SHARED, requires_shared
 
 X, Y = (Tensor(name, TensorType.FLOAT32, (1,)) for name in "xy")
@@ -99,3 +101,12 @@ def test_operators_in_tflm(support: NativeSupport) -> None:
 def test_unknown_operators() -> None:
     assert native_support("NO_SUCH_OPERATOR") is None
     assert native_support("CUSTOM") is None
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+def test_ethos_u_is_refused_with_the_reason(runtime: RuntimeName) -> None:
+    support = native_support("ethos-u")
+    assert support is not None
+    interpreter = Interpreter(model_content=model_of(support, 1, 1), runtime=runtime)
+    with pytest.raises(PrepareError, match=r"operator 0 \(ethos-u v1\): .* the model that Vela was given"):
+        interpreter.allocate_tensors()
