@@ -49,6 +49,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "random": (
         *("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR"),
     ),
+    "reduce_window": ("REDUCE_WINDOW", "STABLEHLO_REDUCE_WINDOW"),
     "reduction": (
         *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
     ),
