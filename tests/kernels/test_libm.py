@@ -13,8 +13,18 @@ import pytest
 from numpy.typing import NDArray
 
 from microinterp_kernels.libm import Float32s, expf, expm1f, logf, round_half_away, tanhf
+from microinterp_kernels.libm_error_function import erfcf
+from microinterp_kernels.libm_trigonometry import cosf, sinf
 
-FUNCTIONS = {"expf": expf, "expm1f": expm1f, "logf": logf, "tanhf": tanhf}
+FUNCTIONS = {
+    "cosf": cosf,
+    "erfcf": erfcf,
+    "expf": expf,
+    "expm1f": expm1f,
+    "logf": logf,
+    "sinf": sinf,
+    "tanhf": tanhf,
+}
 
 
 def native_function(name: str, arguments: int = 1) -> Callable[..., float]:
@@ -57,6 +67,53 @@ def test_equals_the_c_library(name: str) -> None:
 
 # (x, bits of the result), from glibc 2.36 on x86-64 with FMA
 VECTORS = {
+    "cosf": [
+        (float.fromhex("0x0p+0"), 0x3F800000),
+        (float.fromhex("-0x0p+0"), 0x3F800000),
+        (float.fromhex("0x1p+0"), 0x3F0A5140),
+        (float.fromhex("-0x1p+0"), 0x3F0A5140),
+        (float.fromhex("0x1p-12"), 0x3F800000),
+        (float.fromhex("0x1.1475bap+4"), 0xB794F770),
+        (float.fromhex("0x1.dffffep+6"), 0x3F506E74),
+        (float.fromhex("0x1.ep+6"), 0x3F506E2A),
+        (float.fromhex("-0x1.ep+6"), 0x3F506E2A),
+        (float.fromhex("0x1.2a05f2p+33"), 0x3F5F84C5),
+        (float.fromhex("0x1.fffffep+127"), 0x3F5A5F96),
+        (float.fromhex("0x1p-149"), 0x3F800000),
+    ],
+    "erfcf": [
+        (float.fromhex("0x0p+0"), 0x3F800000),
+        (float.fromhex("-0x0p+0"), 0x3F800000),
+        (float.fromhex("0x1.99999ap-3"), 0x3F46FCF6),
+        (float.fromhex("0x1p-2"), 0x3F3942AC),
+        (float.fromhex("0x1.affffep-1"), 0x3E6E5C68),
+        (float.fromhex("0x1.bp-1"), 0x3E6E5C66),
+        (float.fromhex("-0x1p+0"), 0x3FEBDD9E),
+        (float.fromhex("0x1.4p+0"), 0x3D9DE68A),
+        (float.fromhex("0x1.6db6d4p+1"), 0x385F9BF6),
+        (float.fromhex("0x1.6db6ep+1"), 0x385F9B79),
+        (float.fromhex("-0x1.7ffffep+2"), 0x40000000),
+        (float.fromhex("-0x1.8p+2"), 0x40000000),
+        (float.fromhex("0x1.2p+3"), 0x030CC6A1),
+        (float.fromhex("0x1.433334p+3"), 0x00000000),
+        (float.fromhex("0x1.cp+4"), 0x00000000),
+        (float.fromhex("inf"), 0x00000000),
+        (float.fromhex("-inf"), 0x40000000),
+    ],
+    "sinf": [
+        (float.fromhex("0x0p+0"), 0x00000000),
+        (float.fromhex("-0x0p+0"), 0x80000000),
+        (float.fromhex("0x1p+0"), 0x3F576AA4),
+        (float.fromhex("-0x1p+0"), 0xBF576AA4),
+        (float.fromhex("0x1p-12"), 0x39800000),
+        (float.fromhex("0x1.1475bap+4"), 0xBF800000),
+        (float.fromhex("0x1.dffffep+6"), 0x3F14A287),
+        (float.fromhex("0x1.ep+6"), 0x3F14A2EF),
+        (float.fromhex("-0x1.ep+6"), 0xBF14A2EF),
+        (float.fromhex("0x1.2a05f2p+33"), 0xBEF99A64),
+        (float.fromhex("0x1.fffffep+127"), 0xBF0599B3),
+        (float.fromhex("0x1p-149"), 0x00000001),
+    ],
     "expf": [
         (0.0, 0x3F800000),
         (-0.0, 0x3F800000),
