@@ -52,5 +52,21 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "SIGN_BIT": sign_bit,
 }
 
+
+def reference_relu_n1_to_1(x: Float32s) -> Float32s:
+    """max(−1, min(x, 1)); NaN becomes 1."""
+    return relu_n1_to_1(np.fmin(x, _ONE))
+
+
+def reference_relu6(x: Float32s) -> Float32s:
+    """max(0, min(x, 6)); negative zero becomes zero, NaN 6."""
+    return relu6(np.fmin(x, _SIX))
+
+
 #: TFLM's.
-REFERENCE_ACTIVATIONS: Mapping[str, Activation] = {**ACTIVATIONS, "TANH": tanhf}
+REFERENCE_ACTIVATIONS: Mapping[str, Activation] = {
+    **ACTIVATIONS,
+    "RELU_N1_TO_1": reference_relu_n1_to_1,
+    "RELU6": reference_relu6,
+    "TANH": tanhf,
+}

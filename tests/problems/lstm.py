@@ -321,7 +321,10 @@ def basic_lstms(draw: st.DrawFn, quantized: bool) -> Problem:
     are_variables = draw(st.booleans())
     scale = draw(st.sampled_from([1e-7, 2.0**-12 / 128, 1e-5, 3e-4, 0.01]))
     magnitude = np.float32(draw(st.sampled_from([0.1, 1.0, 5.0, 50.0])))
-    weight_zero_point = draw(st.sampled_from([0, 128, 255, 100]))
+    weight_zero_point, unusual = (
+        draw(st.sampled_from([0, 128, 255, 100])),
+        draw(st.sampled_from([0, 0, 0.05])),
+    )
     shapes = {"x": (batch, inputs), "h": (batch, cells), "c": (batch, cells)}
     weight_shape = (4 * cells, inputs + cells)
 
@@ -356,7 +359,8 @@ def basic_lstms(draw: st.DrawFn, quantized: bool) -> Problem:
 
     def values(name: str) -> Array:
         if not quantized:
-            return rng.standard_normal(shapes[name], np.float32) * magnitude
+            x = rng.standard_normal(shapes[name], np.float32) * magnitude
+            return np.where(rng.random(x.shape) < unusual, rng.choice(SPECIAL_FLOATS, x.shape), x)
         limits = np.iinfo(np.int16 if name == "c" else np.uint8)
         return rng.integers(limits.min, limits.max + 1, shapes[name]).astype(limits.dtype)
 
