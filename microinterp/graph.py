@@ -86,6 +86,7 @@ class PreparedSubgraph:
                 inputs=tuple(self.tensors[t] if t >= 0 else None for t in operator.inputs),
                 outputs=tuple(self.tensors[t] for t in operator.outputs),
                 intermediates=tuple(self.tensors[t] for t in operator.intermediates or ()),
+                tensors=self.tensors,
                 options=_native_options(model, operator),
                 runtime=graph.runtime,
                 float_mode=graph.float_mode,

@@ -553,6 +553,22 @@ def default_options(table: str | None) -> Mapping[str, Any]:
     return MappingProxyType({f.name: f.default for f in fields(table or "") if not f.deprecated})
 
 
+# Enums whose 0 in the file is not what the native runtimes call 0: theirs is "unknown".
+_UNKNOWN_IF_ZERO = ("MirrorPadMode", "Padding", "RngAlgorithm", "TensorType")
+
+
+@cache
+def zeroed_options(table: str | None) -> Mapping[str, Any]:
+    """What the native runtimes take for the options when the file has no such table: all bytes zero, no defaults."""
+
+    def zero(field: Field) -> Any:
+        if field.scalar is None or field.is_vector:
+            return None
+        return -1 if field.type in _UNKNOWN_IF_ZERO else _typed(field.type, "0")
+
+    return MappingProxyType({f.name: zero(f) for f in fields(table or "") if not f.deprecated})
+
+
 def operator_name(code: OperatorCode) -> str:
     """`CONV_2D`, a custom operator's own name, or `BUILTIN_<number>` for one newer than this schema."""
     if code.builtin_code == CUSTOM and code.custom_code is not None:
