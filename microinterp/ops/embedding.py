@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from .node import Invocation, Node, RuntimeTensor
 
 _BITS = {TensorType.UINT8: 8, TensorType.INT8: 8, TensorType.INT4: 4, TensorType.INT2: 2}
 _FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16)
+_BLOCK_TYPES = (TensorType.INT4, TensorType.INT2)
 _COMBINERS: tuple[kernels.Combiner, ...] = ("sum", "mean", "sqrtn")
 
 
@@ -28,23 +31,23 @@ def prepare_embedding_lookup(node: Node) -> Invocation:
     node.require(len(table.shape) >= 2, f"{table} must be at least a matrix")
     node.require_type(table, *node.runtime.element_types[node.name])
     node.require_type(output, *node.runtime.element_types[node.name])
-    is_hybrid = table.type is not output.type
-    node.require(
-        not is_hybrid or (table.type in _BITS and output.type in _FLOATS),
-        f"{output} must have the element type of {table}, or floats of integers",
-    )
-    if is_hybrid and output.type is TensorType.FLOAT32:
-        node.require(table.zero_point == 0, f"the zero point of {table} must be 0")
-    scales = _row_scales(node, table, output)
     output.shape = (*lookup.shape, *table.shape[1:])
     if not node.runtime.has_dynamic_tensors:
         _require_room(node, output)
-    rows = table.shape[0]
-    if not is_hybrid:
-        return Invocation(partial(_pick, rows), (lookup, table, output))
-    return Invocation(
-        partial(_pick_dequantized, rows, scales, _BITS[table.type]), (lookup, table, output), scales
+    blocks = _blocks(table) if node.runtime.quantizes_per_channel else None
+    if blocks is None and table.type is output.type:
+        node.require(
+            table.scales.size <= 1 or not node.runtime.quantizes_per_channel, f"{table} has scales per row"
+        )
+        return Invocation(partial(_pick, table.shape[0]), (lookup, table, output))
+    node.require(
+        table.type in _BITS and output.type in _FLOATS,
+        f"{output} must have the element type of {table}, or floats of integers",
+        at_invoke=blocks is not None,
     )
+    scales = _row_scales(node, table, output) if blocks is None else _block_scales(node, table, blocks)
+    function = partial(_pick_dequantized, scales, _BITS[table.type])
+    return Invocation(function, (lookup, table, output), scales)
 
 
 def _require_room(node: Node, output: RuntimeTensor) -> None:
@@ -58,19 +61,42 @@ def _require_room(node: Node, output: RuntimeTensor) -> None:
 
 
 def _row_scales(node: Node, table: RuntimeTensor, output: RuntimeTensor) -> Array:
-    """The scale of each row; TFLM takes the first for all."""
+    """The scale of each row, in a shape that broadcasts; TFLM takes the first for all."""
+    if output.type is TensorType.FLOAT32:
+        node.require(table.zero_point == 0, f"the zero point of {table} must be 0")
     scales, q, rows = table.scales, table.quantization, table.shape[0]
     if scales.size <= 1 or not node.runtime.quantizes_per_channel:
-        return np.full(rows, table.scale, np.float32)
+        scales = np.full(rows, table.scale, np.float32)
     node.require(
-        table.type in _BITS and output.type in _FLOATS,
-        f"{table} has scales per row, but is not looked up as floats",
-    )
-    node.require(
-        q is not None and q.quantized_dimension == 0 and scales.size == rows,
+        scales.size == rows and (q is None or q.quantized_dimension == 0 or table.scales.size <= 1),
         f"{table} must have one scale per row",
     )
-    return scales
+    return scales.reshape(rows, *(1,) * (len(table.shape) - 1))
+
+
+def _blocks(table: RuntimeTensor) -> Mapping[str, Any] | None:
+    """What says how a table is quantized in blocks, if it is."""
+    details = table.quantization.details if table.quantization is not None else None
+    return details[1] if details is not None and details[0] == "BlockwiseQuantization" else None
+
+
+def _block_scales(node: Node, table: RuntimeTensor, blocks: Mapping[str, Any]) -> Array:
+    """The scale of each element of a table whose rows are cut in blocks; LiteRT looks at most of it at invoke."""
+    node.require(
+        table.type in _BLOCK_TYPES and len(table.shape) == 2,
+        f"{table} must be a matrix of INT4 or INT2, as it is quantized in blocks",
+        at_invoke=True,
+    )
+    scales, size = node.tensors[blocks["scales"]], blocks["block_size"]
+    rows, columns = table.shape
+    node.require(
+        size > 0 and columns % size == 0, f"rows of {table} are not made of blocks of {size}", at_invoke=True
+    )
+    values = scales.constant
+    if values is None or scales.type is not TensorType.FLOAT16 or values.size < rows * (columns // size):
+        node.fail(f"{scales} must be constant, with a FLOAT16 number per block of {table}")
+    per_block = values.reshape(-1)[: rows * (columns // size)].astype(np.float32)
+    return np.repeat(per_block, size).reshape(rows, columns)
 
 
 def _pick(rows: int, lookup: Array, table: Array, output: Array) -> None:
@@ -78,16 +104,11 @@ def _pick(rows: int, lookup: Array, table: Array, output: Array) -> None:
     output[...] = table[lookup].reshape(output.shape)
 
 
-def _pick_dequantized(
-    rows: int, scales: Array, bits: int, lookup: Array, table: Array, output: Array
-) -> None:
-    check_range(lookup, rows)
+def _pick_dequantized(scales: Array, bits: int, lookup: Array, table: Array, output: Array) -> None:
+    check_range(lookup, len(table))
     picked = table[lookup].view(np.int8)  # LiteRT takes uint8 for int8
-    shape = (lookup.size, *(1,) * (table.ndim - 1))
     with np.errstate(over="ignore"):
-        output[...] = kernels.dequantize_rows(picked, scales[lookup].reshape(shape), bits).reshape(
-            output.shape
-        )
+        output[...] = kernels.dequantize_rows(picked, scales[lookup], bits).reshape(output.shape)
 
 
 def prepare_embedding_lookup_sparse(node: Node) -> Invocation:

@@ -204,6 +204,8 @@ class Node:
     inputs: tuple[RuntimeTensor | None, ...]
     outputs: tuple[RuntimeTensor, ...]
     intermediates: tuple[RuntimeTensor, ...]
+    #: All tensors of the subgraph: an operator may name some that are neither its inputs nor its outputs.
+    tensors: Sequence[RuntimeTensor]
     options: Mapping[str, Any]
     runtime: Runtime
     float_mode: FloatMode

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from microinterp.model.ir import NUMPY_TYPES, TensorType
+from microinterp.model.ir import NUMPY_TYPES, Quantization, Tensor, TensorType
+from microinterp.model.reader import read_model
 from microinterp.model.schema import CombinerType
+from microinterp.model.writer import write_model
 from tests.draw import numbers, scales, shapes
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
@@ -308,13 +311,16 @@ _NARROW = {TensorType.INT4: 2, TensorType.INT2: 4}
             "INT4 as FLOAT32",
             "INT2 as FLOAT32",
         ),
-        *("INT8 as FLOAT16", "INT4 as FLOAT16"),
+        *("INT8 as FLOAT16", "INT4 as FLOAT16", "INT4 in blocks as FLOAT32", "INT2 in blocks as FLOAT16"),
     ),
     tflm=("FLOAT32", "INT8", "INT8 as FLOAT32"),
 )
 def embedding_lookup(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
-    type, *output_type = (TensorType[name] for name in kind.split(" as "))
-    shape = draw(hnp.array_shapes(min_dims=2, max_dims=4, max_side=5))
+    in_blocks = "in blocks" in kind
+    type, *output_type = (TensorType[name] for name in kind.replace(" in blocks", "").split(" as "))
+    shape = draw(
+        hnp.array_shapes(min_dims=2, max_dims=2 if in_blocks and not rarely(draw) else 4, max_side=5)
+    )
     # EMBEDDING_LOOKUP: rows that do not begin with a byte (docs/native-bugs.md)
     shape = (*shape[:-1], shape[-1] * _NARROW.get(type, 1))
     count = draw(st.integers(1, 6))
@@ -333,8 +339,25 @@ def embedding_lookup(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Proble
     table = TensorSpec(shape, type, **quantization, data=values if known else None)
     output = TensorSpec((count, *shape[1:]), output_type[0] if output_type else type)
     model = single_op_model("EMBEDDING_LOOKUP", [TensorSpec((count,), TensorType.INT32), table], [output])
+    if in_blocks:
+        model = _with_blocks(draw, model, shape, _NARROW[type])
     feeds = [indices(draw, (count,), shape[0]) for _ in range(draw(st.integers(1, 2)))]
     return Problem(model, [[fed] if known else [fed, values] for fed in feeds])
+
+
+def _with_blocks(draw: st.DrawFn, model: bytes, shape: tuple[int, ...], least: int) -> bytes:
+    """The model of an embedding with a table quantized in blocks; their scales are a tensor of their own."""
+    # EMBEDDING_LOOKUP: blocks that do not begin with a byte (docs/native-bugs.md)
+    size = least * draw(st.integers(1, 2 if rarely(draw) else 1)) if draw(st.booleans()) else shape[-1]
+    read = read_model(model)
+    graph = read.subgraphs[0]
+    scale = np.abs(draw(numbers(TensorType.FLOAT16, (int(np.prod(shape)) // least,))))
+    details = ("BlockwiseQuantization", {"scales": len(graph.tensors), "zero_points": 0, "block_size": size})
+    table = replace(graph.tensors[1], quantization=Quantization(details=details))
+    scales_tensor = Tensor("scales", TensorType.FLOAT16, scale.shape, len(read.buffers))
+    graph = replace(graph, tensors=(graph.tensors[0], table, *graph.tensors[2:], scales_tensor))
+    buffers = (*read.buffers, np.frombuffer(scale.tobytes(), np.uint8))
+    return write_model(replace(read, subgraphs=(graph,), buffers=buffers))
 
 
 @generator("EMBEDDING_LOOKUP_SPARSE", tflite=("SUM", "MEAN", "SQRTN"))
