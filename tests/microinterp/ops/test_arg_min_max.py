@@ -1,84 +1,17 @@
-"""ARG_MAX and ARG_MIN against the native runtimes."""
+"""ARG_MAX and ARG_MIN against the native runtimes; random ones are in tests/problems/arg_min_max.py."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from microinterp.errors import MicrointerpError
 from microinterp.model.ir import TensorType
-from microinterp.runtimes import RUNTIMES
-from tests.draw import FEWER_EXAMPLES, Array, Shape, numbers
-from tests.oracles import RUNTIME_NAMES, RuntimeName
+from tests.draw import Shape
+from tests.problems.arg_min_max import model_of
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
-INT32, INT64 = TensorType.INT32, TensorType.INT64
-CASES = [
-    (operator, runtime, type)
-    for operator in ("ARG_MAX", "ARG_MIN")
-    for runtime in RUNTIME_NAMES
-    for type in RUNTIMES[runtime].element_types[operator]
-]
-
-
-def model_of(
-    operator: str,
-    x: TensorSpec,
-    axis: int | None,
-    output: Shape,
-    axis_type: TensorType,
-    output_type: TensorType,
-) -> bytes:
-    """A model whose axis is constant, or its second input if it is None."""
-    return single_op_model(
-        operator,
-        [x, TensorSpec((1,), axis_type, data=None if axis is None else [axis])],
-        [TensorSpec(output, output_type)],
-        {"output_type": output_type},
-    )
-
-
-@st.composite
-def few_numbers(draw: st.DrawFn, type: TensorType, shape: Shape) -> Array:
-    """Numbers that are often equal, NaNs and infinities among floats."""
-    if type is not TensorType.FLOAT32 or draw(st.booleans()):
-        return draw(numbers(type, shape))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    some = draw(
-        st.lists(st.sampled_from([np.nan, 0.0, -0.0, 1.0, -1.0, np.inf, -np.inf]), min_size=1, max_size=4)
-    )
-    return np.asarray(rng.choice(np.array(some, np.float32), shape))
-
-
-@pytest.mark.parametrize(("operator", "runtime", "type"), CASES)
-@given(data=st.data())
-@FEWER_EXAMPLES
-def test_equals_native(operator: str, runtime: RuntimeName, type: TensorType, data: st.DataObject) -> None:
-    # long rows for LiteRT's vector code: four lanes of floats, 16 of bytes
-    shape = data.draw(
-        st.one_of(
-            hnp.array_shapes(min_dims=1, max_dims=5, max_side=5),
-            st.tuples(st.integers(1, 3), st.integers(1, 50)),
-            st.tuples(st.integers(1, 3), st.integers(1, 20), st.just(1)),
-        )
-    )
-    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
-    types = (INT32,) if runtime == "tflm" else (INT32, INT64)
-    axis_type, output_type = data.draw(st.sampled_from(types)), data.draw(st.sampled_from(types))
-    constant = data.draw(st.booleans())
-    positive = axis % len(shape)
-    output = shape[:positive] + shape[positive + 1 :]
-    model = model_of(
-        operator, TensorSpec(shape, type), axis if constant else None, output, axis_type, output_type
-    )
-    invokes = []
-    for _ in range(2):
-        axes = [] if constant else [np.array([axis], np.int32 if axis_type is INT32 else np.int64)]
-        invokes.append([data.draw(few_numbers(type, shape)), *axes])
-    assert check_against_oracle(model, invokes, runtime)
+INT32 = TensorType.INT32
 
 
 def test_the_shape_follows_the_axis() -> None:
