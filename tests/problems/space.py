@@ -51,7 +51,7 @@ def batches(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> 
     y = [batch * prod(blocks), *counts, channels]
     if operator == "BATCH_TO_SPACE_ND":
         x, y = y, x
-    if not tflm and draw(st.integers(0, 9)) == 7:  # TFLM does not check anything
+    if not tflm and all(known) and draw(st.integers(0, 9)) == 7:  # TFLM does not check anything
         borders[0] = (borders[0][0] + 1, borders[0][1])
     quantization = some_quantization(draw, type) if type is not TensorType.INT16 else {}
     block_shape, fed_blocks = operand(blocks, INT32, constant=known[0])

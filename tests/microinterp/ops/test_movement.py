@@ -101,6 +101,20 @@ def test_sizes_from_the_graph_change_from_invoke_to_invoke() -> None:
     assert check_against_oracle(model, invokes, "tflite")
 
 
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("type", [FLOAT32, T.STRING])
+def test_litert_compares_a_slice_with_the_stored_shape(type: T, constant: bool) -> None:
+    specs = [known(0, 1), known(2, 2)] if constant else [TensorSpec((2,), INT32)] * 2
+    x, fed = (
+        TensorSpec((2, 3), type),
+        [] if constant else [np.array([0, 1], np.int32), np.array([2, 2], np.int32)],
+    )
+    for stored in ((2, 2), (4,)):
+        model = single_op_model("SLICE", [x, *specs], [TensorSpec(stored, type)])
+        accepted = stored == (2, 2) or (type is T.STRING and not constant)
+        assert check_against_oracle(model, [[*feed([x]), *fed]], "tflite") is accepted
+
+
 def test_a_range_adds_step_by_step() -> None:
     model = single_op_model("RANGE", [TensorSpec((), FLOAT32) for _ in range(3)], [TensorSpec((1,), FLOAT32)])
     values = [np.array(v, np.float32) for v in (0.1, 700.0, 0.1)]
