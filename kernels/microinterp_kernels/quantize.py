@@ -55,17 +55,13 @@ class QuantizeInteger:
         self.x_zero_point, self.output_zero_point, self.dtype = x_zero_point, output_zero_point, dtype
         self.low, self.high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
-    def quantized(self, x: Array) -> Array:
+    def __call__(self, x: Array) -> Array:
         """The numbers, as a new array of the output's type."""
         difference = x.astype(np.int64) - self.x_zero_point
         result = requantize(
             difference, self.multiplier, self.shift, self.output_zero_point, self.low, self.high
         )
         return result.astype(self.dtype)
-
-    def __call__(self, x: Array, output: Array) -> None:
-        """Compute `output`."""
-        output[...] = self.quantized(x)
 
 
 @np.errstate(all="ignore")

@@ -8,13 +8,12 @@ from functools import partial
 import numpy as np
 
 from microinterp_kernels import quantize as kernels
-from microinterp_kernels.lookup_table import LookupTable
 
 from ..model.ir import Array, TensorType
+from .elementwise import require_symmetric_int16, store, tabulated
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import require_data_type
 
-_LEAST_SIZE_FOR_TABLE = 4096  # of int16 numbers: a table takes as long to make as 65,536 results
 _BELOW_A_BYTE = {TensorType.INT4: (-8, 7), TensorType.UINT4: (0, 15)}
 
 
@@ -35,13 +34,9 @@ def prepare_quantize(node: Node) -> Invocation:
     if x.type is TensorType.FLOAT32:
         return _prepare_from_float(node, x, output)
     if node.runtime.int16_is_symmetric and x.type is output.type is TensorType.INT16:
-        for tensor in (x, output):
-            node.require(tensor.zero_point == 0, f"the zero point of {tensor} must be 0")
+        require_symmetric_int16(node, x, output)
     function = kernels.QuantizeInteger(x.scale, x.zero_point, output.scale, output.zero_point, output.dtype)
-    if x.dtype.itemsize == 1 or (x.type is TensorType.INT16 and x.size >= _LEAST_SIZE_FOR_TABLE):
-        table = LookupTable(function.quantized, x.dtype)
-        return Invocation(partial(_look_up, table), (x, output), function)
-    return Invocation(function, (x, output), function)
+    return store(tabulated(function, x), x, output)
 
 
 def _prepare_from_float(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> Invocation:
@@ -52,10 +47,6 @@ def _prepare_from_float(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> 
     scale, zero_point = _quantization(node, output)
     function = partial(kernels.quantize, scale=scale, zero_point=zero_point, low=low, high=high)
     return Invocation(function, (x, output), function)
-
-
-def _look_up(table: LookupTable, x: Array, output: Array) -> None:
-    output[...] = table(x)
 
 
 def prepare_dequantize(node: Node) -> Invocation:
