@@ -25,6 +25,7 @@ from .errors import (
     PrepareError,
     UnsupportedOperatorError,
 )
+from .litert_checks import check_model
 from .memory.greedy import plan_greedy
 from .memory.lifetimes import UNUSED, Lifetimes
 from .memory.offline import offline_offsets
@@ -342,7 +343,7 @@ class Graph:
         self.resources = Resources()
         self._preserve_all_tensors = preserve_all_tensors
         if runtime.checks_tensors:
-            _check_tensors(model)
+            check_model(model)
         self.subgraphs = [PreparedSubgraph(self, i) for i in range(len(model.subgraphs))]
         #: The plan of each subgraph that has been allocated; under one plan for all, only subgraph 0 has it.
         self.plans: dict[int, Plan] = {}
@@ -524,33 +525,3 @@ def aligned_zeros(size: int) -> NDArray[np.uint8]:
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]
-
-
-def _check_tensors(model: Model) -> None:
-    """What LiteRT's `InterpreterBuilder` (`ParseTensors`, `ParseQuantization`) refuses."""
-    for s, subgraph in enumerate(model.subgraphs):
-        for t, tensor in enumerate(subgraph.tensors):
-            data = model.buffers[tensor.buffer]
-            if tensor.is_variable and data is not None and data.size:
-                raise ModelFormatError(
-                    f"subgraph {s}, tensor {t} {tensor.name!r}: LiteRT refuses a variable tensor with a buffer"
-                )
-            q = tensor.quantization
-            if q is None or q.scale is None or q.scale.size == 0 or (q.details is not None):
-                continue
-            where = f"subgraph {s}, tensor {t} {tensor.name!r}: LiteRT refuses its quantization:"
-            zero_points = 0 if q.zero_point is None else q.zero_point.size
-            if zero_points != q.scale.size:
-                raise ModelFormatError(f"{where} {q.scale.size} scales but {zero_points} zero points")
-            if not tensor.shape:
-                continue
-            rank, dimension = len(tensor.shape), q.quantized_dimension
-            if not 0 <= dimension < rank:
-                raise ModelFormatError(
-                    f"{where} quantized_dimension must be in range [0, {rank}), but is {dimension}. "
-                    f'TFLite Micro does not check it: runtime="tflm" may run the model'
-                )
-            if q.scale.size not in (1, tensor.shape[dimension]):
-                raise ModelFormatError(
-                    f"{where} dimension {dimension} needs 1 or {tensor.shape[dimension]} scales, but has {q.scale.size}"
-                )

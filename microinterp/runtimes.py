@@ -48,7 +48,7 @@ class Runtime:
     plans_scratch_buffers: bool
     #: A plan in the model's metadata decides over the planner.
     honours_offline_plans: bool
-    #: Every tensor is checked on load, used or not: consistent quantization, no buffer for a variable.
+    #: Every tensor is checked on load, used or not, and every operator: see `litert_checks`.
     checks_tensors: bool
     #: Element types of which it cannot have tensors, used or not.
     unknown_types: frozenset[T]

@@ -62,7 +62,7 @@ def leaky_relu_quantized(
     rounded and then negated.
     """
     number = x.astype(np.int64) - zero_point
-    slope = _scale(number, *quantize_multiplier(abs(slope_multiplier))) * np.int64(np.sign(slope_multiplier))
+    slope = _scale(number, *quantize_multiplier(abs(slope_multiplier))) * (-1 if slope_multiplier < 0 else 1)
     result = np.where(number >= 0, _scale(number, *quantize_multiplier(multiplier)), slope)
     return clip_to(wrap_int32(result + output_zero_point), x.dtype)
 
