@@ -511,6 +511,8 @@ class Graph:
             return ONLY_IN_HARDWARE[node.name]
         native = native_support(node.name)
         what = f"{node.name} version {node.version}"
+        if native is not None and not native.is_anywhere:
+            return f"none of the native runtimes has {node.name}; custom_ops can add it"
         if native is None or not self.runtime.supports(native, node.version):
             others = [r.name for r in RUNTIMES.values() if native and r.supports(native, node.version)]
             hint = f'; runtime="{others[0]}" has it' if others else "; custom_ops can add it"

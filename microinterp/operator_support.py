@@ -246,6 +246,11 @@ class NativeSupport(NamedTuple):
         return self.code == CUSTOM
 
     @property
+    def is_anywhere(self) -> bool:
+        """Whether any of the runtimes has it, in some version; else only the schema does."""
+        return self.litert_reference is not None or self.litert_default is not None or self.tflm
+
+    @property
     def tflm_adder(self) -> str | None:
         """The method of `MicroMutableOpResolver` that adds it; None if TFLM, Ethos-U builds included, lacks it."""
         if self.name in _ADDERS:

@@ -7,11 +7,12 @@ import json
 import pytest
 
 from microinterp import Interpreter
-from microinterp.errors import PrepareError
+from microinterp.errors import PrepareError, UnsupportedOperatorError
 from microinterp.model.ir import Model, Operator, OperatorCode, Subgraph, Tensor, TensorType
 from microinterp.model.schema import CUSTOM, OPERATOR_NAMES, default_options, options_table
 from microinterp.model.writer import write_model
 from microinterp.operator_support import NativeSupport, native_operators, native_support
+from microinterp.ops.registry import implemented_operators
 from tests.oracles import RUNTIME_NAMES, OracleCrashed, OracleRefused, RuntimeName, available, run_oracle
 from tests.shared import SHARED, requires_shared
 
@@ -96,6 +97,29 @@ def test_custom_operators_in_litert(support: NativeSupport) -> None:
 def test_operators_in_tflm(support: NativeSupport) -> None:
     message = native_message("tflm", model_of(support, 1, operators=1))
     assert ("Failed to get registration from op code" not in message) == support.tflm
+
+
+# ethos-u is for another processor, and says so
+NOWHERE = [s for s in native_operators() if not s.is_anywhere and not s.is_custom]
+
+
+def test_what_is_nowhere() -> None:
+    names = {support.name for support in NOWHERE}
+    assert {"CALL", "CONCAT_EMBEDDINGS", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES"} <= names
+    assert not names & implemented_operators()
+
+
+@pytest.mark.parametrize("runtime", RUNTIME_NAMES)
+@pytest.mark.parametrize("support", NOWHERE, ids=lambda support: support.name)
+def test_an_operator_that_is_nowhere_is_named(support: NativeSupport, runtime: RuntimeName) -> None:
+    model = model_of(support, 1, operators=1)
+    with pytest.raises(UnsupportedOperatorError, match=f"none of the native runtimes has {support.name};"):
+        Interpreter(model_content=model, runtime=runtime)
+    assert native_message(runtime, model)
+
+
+def test_every_other_operator_is_there() -> None:
+    assert implemented_operators() == {s.name for s in native_operators() if s.is_anywhere}
 
 
 def test_unknown_operators() -> None:
