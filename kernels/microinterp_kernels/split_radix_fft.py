@@ -124,14 +124,13 @@ def _end(x0: Complex, x1: Complex, x2: Complex, x3: Complex) -> list[Complex]:
     return [x0 + x2, x0 - x2, _turned_sum(x1, x3), _turned_difference(x1, x3)]
 
 
-def _vector(parts: int, i: int) -> Complex:
-    """A unit vector at i of `parts` eighths of a turn; it broadcasts to points."""
-    delta = math.atan(1.0) / parts
-    return np.array([math.cos(delta * i), math.sin(delta * i)])
+# an eighth of a half turn, and the factors of the leaves of 16 points that turn
+_W8 = np.array([math.cos(math.atan(1.0) / 4 * 2), math.sin(math.atan(1.0) / 4 * 2)])
+_W16_1, _W16_3, _W16_2 = _table(16)[1, :2], _table(16)[1, 2:] * (1, -1), _table(16)[2, :2]
 
 
 def _plain_16(z: Complex) -> Complex:
-    w = _vector(4, 2)
+    w = _W8
     p = np.moveaxis(z, -1, 0)
     y: list[Complex] = [p[0]] * 16
     others = []
@@ -154,9 +153,7 @@ def _plain_16(z: Complex) -> Complex:
 
 
 def _turning_16(z: Complex) -> Complex:
-    w1, w2 = _vector(16, 4), _vector(16, 8)
-    delta = math.atan(1.0) / 16
-    w3 = np.array([math.cos(3 * delta * 4), math.sin(3 * delta * 4)])
+    w1, w2, w3 = _W16_1, _W16_2, _W16_3
     p = np.moveaxis(z, -1, 0)
     sums = [_turned_sum(p[i], p[i + 8]) for i in range(8)]
     differences = [_turned_difference(p[i], p[i + 8]) for i in range(8)]
@@ -211,7 +208,7 @@ def _plain_8(z: Complex) -> Complex:
 
 
 def _turning_8(z: Complex) -> Complex:
-    w = _vector(4, 2)
+    w = _W8
     p = np.moveaxis(z, -1, 0)
     sums = [_turned_sum(p[i], p[i + 4]) for i in range(4)]
     differences = [_turned_difference(p[i], p[i + 4]) for i in range(4)]
