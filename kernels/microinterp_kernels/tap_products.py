@@ -120,15 +120,15 @@ def add_products_exactly(
 ) -> Array:
     """The sums of products of integers plus biases, integers in float64, of an output of that shape."""
     acc = np.zeros(shape)
-    numbers, weights = x.astype(np.float64), filters.astype(np.float64)
+    numbers, weights = x.astype(np.float64, copy=False), filters.astype(np.float64)
     for tap in taps:
         acc[(slice(None), *tap.outputs)] += np.matmul(numbers[(slice(None), *tap.inputs)], weights[tap.place])
     if biases is not None:
-        acc += biases
+        acc += biases.reshape(-1)
     return acc
 
 
 def _finish(acc: Float32s, biases: Float32s | None, low: np.float32, high: np.float32) -> None:
     if biases is not None:
-        acc += biases
+        acc += biases.reshape(-1)
     clamp(acc, low, high)

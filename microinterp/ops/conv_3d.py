@@ -123,7 +123,7 @@ def _convolve(
     bias: Array | None,
     output: Array,
 ) -> None:
-    add_products(image, weights, None if bias is None else bias.reshape(-1), taps, output, low, high)
+    add_products(image, weights, bias, taps, output, low, high)
 
 
 def _convolve_transposed(

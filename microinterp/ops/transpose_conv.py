@@ -30,7 +30,7 @@ from .shapes import Shape, decide
 _FLOAT32, _INT8, _INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16
 _INT32, _INT64 = TensorType.INT32, TensorType.INT64
 
-# (image, weights, bias or None, taps, output), the weights as filters [height, width, channels, outputs]
+# (image, filters, bias or None, taps, output); `_filters` makes filters [height, width, channels, outputs] of weights
 _Compute = Callable[[Array, Array, Array | None, Sequence[Tap], Array], None]
 
 
@@ -63,6 +63,7 @@ def prepare_transpose_conv(node: Node) -> Invocation:
             image.zero_point == output.zero_point == 0, f"{image} and {output} must have zero points of 0"
         )
 
+    filter_zero_point = weights.zero_point if weights.type is TensorType.UINT8 else 0
     fit = partial(_fit, node.options, image.shape, weights.shape, checks=node.runtime.has_dynamic_tensors)
     if not node.runtime.has_dynamic_tensors:  # it does not look at the shape
         output.shape = output.definition.shape or ()
@@ -73,7 +74,7 @@ def prepare_transpose_conv(node: Node) -> Invocation:
         if shape.constant is None:
             compute = _compute(node, image, weights, bias, sums)
             return Invocation(
-                partial(_convolve_anew, fit, compute, output.dtype),
+                partial(_convolve_anew, fit, compute, filter_zero_point, output.dtype),
                 (shape, image, weights, bias),
                 dynamic=(output,),
             )
@@ -85,8 +86,16 @@ def prepare_transpose_conv(node: Node) -> Invocation:
     if output.size == 0:
         return Invocation(_compute_nothing, ())
 
+    if weights.constant is not None:
+        filters = _filters(weights.constant, filter_zero_point)
+
+        def run_constant(image: Array, bias: Array | None, output: Array) -> None:
+            compute(image, filters, bias, taps, output)
+
+        return Invocation(run_constant, (image, bias, output), taps)
+
     def run(image: Array, weights: Array, bias: Array | None, output: Array) -> None:
-        compute(image, weights, bias, taps, output)
+        compute(image, _filters(weights, filter_zero_point), bias, taps, output)
 
     return Invocation(run, (image, weights, bias, output), taps)
 
@@ -135,16 +144,16 @@ def _compute(
     if image.type is _FLOAT32:
         low, high = activation_range_float(activation)
         if weights.type is _FLOAT32:
-            return lambda image, weights, bias, taps, output: add_products(
-                image, _filters(weights), bias, taps, output, low, high
+            return lambda image, filters, bias, taps, output: add_products(
+                image, filters, bias, taps, output, low, high
             )
         scales = weights.scales
         node.require(
             scales.size in (1, weights.shape[0]),
             f"{weights} must have one scale, or one for each output channel",
         )
-        return lambda image, weights, bias, taps, output: add_products_hybrid(
-            image, _filters(weights), scales, bias, taps, output, low, high
+        return lambda image, filters, bias, taps, output: add_products_hybrid(
+            image, filters, scales, bias, taps, output, low, high
         )
     multipliers, shifts = convolution_multipliers(node, image, weights, bias, weights.shape[0])
     least, most = activation_range_quantized(node, output, activation)
@@ -156,24 +165,24 @@ def _compute(
         zero_point = 0 if image.type is _INT16 else output.zero_point
         requantize = Requantize(multipliers, shifts, zero_point, least, most, output.dtype)
     zero_point = 0 if image.type is _INT16 else image.zero_point
-    filter_zero_point = weights.zero_point if weights.type is TensorType.UINT8 else 0
 
-    def compute(image: Array, weights: Array, bias: Array | None, taps: Sequence[Tap], output: Array) -> None:
+    def compute(image: Array, filters: Array, bias: Array | None, taps: Sequence[Tap], output: Array) -> None:
         numbers = image.astype(np.float64) - zero_point
-        filters = _filters(weights).astype(np.float64) - filter_zero_point
         requantize(add_products_exactly(numbers, filters, bias, taps, output.shape), output)
 
     return compute
 
 
-def _filters(weights: Array) -> Array:
-    """[outputs, height, width, channels] → [height, width, channels, outputs]."""
-    return np.moveaxis(weights, 0, -1)
+def _filters(weights: Array, zero_point: int) -> Array:
+    """[outputs, height, width, channels] → [height, width, channels, outputs], integers less the zero point."""
+    filters = np.ascontiguousarray(np.moveaxis(weights, 0, -1))
+    return filters if not zero_point else filters.astype(np.int16) - np.int16(zero_point)
 
 
 def _convolve_anew(
     fit: Callable[[Shape], list[Tap]],
     compute: _Compute,
+    filter_zero_point: int,
     dtype: np.dtype[Any],
     shape: Array,
     image: Array,
@@ -184,7 +193,7 @@ def _convolve_anew(
     taps = fit(sizes)
     _check_sizes(image.shape, weights.shape, sizes)
     output = np.empty(sizes, dtype)
-    compute(image, weights, bias, taps, output)
+    compute(image, _filters(weights, filter_zero_point), bias, taps, output)
     return output
 
 
