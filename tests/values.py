@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.runtimes import RUNTIMES
 from tests.draw import zero_points
-from tests.oracles import RuntimeName
 from tests.single_op import TensorSpec
 
 # Hypothesis' draw, in a composite strategy or of a data object.
 Draw = Callable[..., Any]
-
-# LiteRT's Python API has no NumPy type for bfloat16, and hands 8-bit floats out as int8 (microinterp: uint8).
-_NOT_COMPARABLE = {TensorType.BFLOAT16, TensorType.FLOAT8_E4M3FN, TensorType.FLOAT8_E5M2}
-
 
 _COMPARABLE = {
     "tflm": {
@@ -60,11 +55,6 @@ def operand(
     if constant:
         return TensorSpec(array.shape, element_type, data=array), []
     return TensorSpec(array.shape, element_type), [array]
-
-
-def movable_types(runtime: RuntimeName, operator: str) -> st.SearchStrategy[TensorType]:
-    """The element types of a runtime's operator, as far as tests can feed them."""
-    return st.sampled_from([t for t in RUNTIMES[runtime].element_types[operator] if t not in _NOT_COMPARABLE])
 
 
 def arbitrary_bits(draw: Draw, shape: Sequence[int], element_type: TensorType) -> NDArray[Any]:
