@@ -97,7 +97,7 @@ def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift:
     `multiplier` and `shift` (from `quantize_multiplier`) broadcast against `x`. The left shift wraps as int32 does.
     """
     x, shift = np.asarray(x, np.int64), np.asarray(shift, np.int64)
-    left = np.clip(shift, 0, 31)  # more is undefined in C
+    left = np.maximum(shift, 0) & 31  # more is undefined in C; x86 takes the low five bits
     shifted = wrap_int32(x << left)
     return rounding_divide_by_pot(
         saturating_rounding_doubling_high_mul(shifted, multiplier), np.maximum(-shift, 0)
@@ -106,7 +106,7 @@ def multiply_by_quantized_multiplier(x: ArrayLike, multiplier: ArrayLike, shift:
 
 def multiply_by_quantized_multiplier_up(x: ArrayLike, multiplier: int, shift: int) -> Int64s:
     """As `multiply_by_quantized_multiplier`, but halves are rounded up: what vector code has for it on x86."""
-    left, right = np.int64(np.clip(shift, 0, 31)), max(-shift, 0)
+    left, right = np.int64(max(shift, 0) & 31), max(-shift, 0)
     high = saturating_rounding_doubling_high_mul(wrap_int32(np.asarray(x, np.int64) << left), multiplier)
     rounded: Int64s = (high + ((1 << right) >> 1)) >> right
     return rounded

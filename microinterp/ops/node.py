@@ -69,9 +69,11 @@ class RuntimeTensor:
 
     @property
     def zero_point(self) -> int:
-        """The first zero point; 0 without quantization, as in TFLite."""
+        """The first zero point, cut to int32; 0 without quantization, as in TFLite."""
         q = self.quantization
-        return int(q.zero_point[0]) if q is not None and q.zero_point is not None and q.zero_point.size else 0
+        if q is None or q.zero_point is None or q.zero_point.size == 0:
+            return 0
+        return int(q.zero_point[0].astype(np.int32))
 
     @property
     def scales(self) -> NDArray[np.float32]:

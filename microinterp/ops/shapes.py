@@ -198,7 +198,7 @@ def per_tensor_quantization(tensor: RuntimeTensor) -> tuple[float, int]:
     q = tensor.quantization
     if q is None or q.scale is None or q.zero_point is None or q.scale.size != 1 or q.zero_point.size != 1:
         return 0.0, 0
-    return float(q.scale[0]), int(q.zero_point[0])
+    return tensor.scale, tensor.zero_point
 
 
 def require_same_quantization(node: Node, tensor: RuntimeTensor, *others: RuntimeTensor) -> None:
