@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 
 from microinterp.model.custom_options import encode_custom_options
 from microinterp.model.ir import NUMPY_TYPES, TensorType
+from microinterp.model.reader import read_model
+from microinterp.model.writer import write_model
 from tests.graphs import Graph, Step, graph_model
 from tests.oracles import RuntimeName
+from tests.sample_models import strings
 from tests.single_op import Array, TensorSpec, check_against_oracle, run_ours, single_op_model
 
 T = TensorType
@@ -244,6 +248,48 @@ def test_many_boxes() -> None:
         [Spec((100,), I32), Spec((100,), F32), Spec((), I32)],
     )
     assert check_against_oracle(model, [[boxes, scores]], "tflite")
+
+
+def test_fills_a_table_once() -> None:
+    """As TensorFlow's converter has it: a subgraph that CALL_ONCE runs imports constants."""
+    make = Step("HASHTABLE", (), ("table",), {"table_id": 4, "key_dtype": T.STRING, "value_dtype": I64})
+    handle, keys = Spec((1,), T.RESOURCE), strings(b"a", b"b", b"a")
+    main = Graph(
+        {"table": handle, "wanted": Spec((3,), T.STRING), "nothing": known(I64, [-1]), "found": i64(3)},
+        ("wanted",),
+        ("found",),
+        [
+            Step("CALL_ONCE", (), (), {"init_subgraph_index": 1}),
+            make,
+            Step("HASHTABLE_FIND", ("table", "wanted", "nothing"), ("found",)),
+        ],
+    )
+    fill = Graph(
+        {"table": handle, "keys": known(T.UINT8, keys), "values": known(I64, [7, 8, 9])},
+        (),
+        (),
+        [make, Step("HASHTABLE_IMPORT", ("table", "keys", "values"))],
+    )
+    model = read_model(graph_model(main, fill))
+    tensors = [
+        replace(t, type=T.STRING, shape=(3,)) if t.name == "keys" else t for t in model.subgraphs[1].tensors
+    ]
+    subgraphs = (model.subgraphs[0], replace(model.subgraphs[1], tensors=tuple(tensors)))
+    arrays = [np.array([b"a", b"b", b""], object)]
+    content = write_model(replace(model, subgraphs=subgraphs))
+    assert check_against_oracle(content, [arrays, arrays], "tflite")
+    assert run_ours(content, [arrays], "tflite")[0][0].tolist() == [7, 8, -1]
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_accepted"), [((4, 2), True), ((2, 2, 1), True), ((1, 2), False), ((2,), False)]
+)
+def test_an_embedding_in_tflm_fits_into_the_shape_of_the_model(
+    stored: tuple[int, ...], is_accepted: bool
+) -> None:
+    table = known(F32, floats(1, 2, 3, 4, 5, 6).reshape(3, 2))
+    model = single_op_model("EMBEDDING_LOOKUP", [i32(2), table], [f32(*stored)])
+    assert check_against_oracle(model, [[ints(2, 0)]], "tflm") == is_accepted
 
 
 # What docs/native-bugs.md says of these operators.
