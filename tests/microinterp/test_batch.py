@@ -84,8 +84,8 @@ def test_examples(name: str, runtime: RuntimeName) -> None:
 @pytest.mark.parametrize("path", model_paths(), ids=lambda path: path.stem)
 def test_real_models(path: Path, runtime: RuntimeName) -> None:
     content = path.read_bytes()
-    samples = random_samples(content, runtime, 6)
     try:
+        samples = random_samples(content, runtime, 6)
         invoke_each(Interpreter(model_content=content, runtime=runtime), samples[:1])
     except MicrointerpError:
         pytest.skip("this runtime refuses the model, see test_real_models.py")
