@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from microinterp.ops.batching import RULES
+from microinterp.ops.registry import implemented_operators
 from tests.oracles import RUNTIME_NAMES, RuntimeName, available
 from tests.problems import Generator, all_generators
 from tests.single_op import check_against_oracle
@@ -37,3 +39,7 @@ def test_equals_the_native_runtime(generator: Generator, kind: str, runtime: Run
 
     solve()
     assert accepted > 0, "the native runtime refuses all problems: nothing was compared"
+
+
+def test_every_operator_has_problems_and_a_rule_for_batches() -> None:
+    assert implemented_operators() == {g.operator for g in all_generators()} == set(RULES)

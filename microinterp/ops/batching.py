@@ -37,8 +37,7 @@ Rule = Callable[[Node], Batching]
 
 def find_batching(node: Node) -> Batching:
     """How to run a prepared operator on many samples; its tensors have their shapes for one."""
-    rule = _RULES.get(node.name) if node.custom_op is None else None
-    return Batching.ONE_BY_ONE if rule is None else rule(node)
+    return Batching.ONE_BY_ONE if node.custom_op is not None else RULES[node.name](node)
 
 
 def _data(node: Node) -> list[RuntimeTensor]:
@@ -52,6 +51,10 @@ def _copied(node: Node) -> Batching:
     return (
         Batching.COPIED if len(_data(node)) == 2 and node.input(0).constant is None else Batching.ONE_BY_ONE
     )
+
+
+def _one_by_one(node: Node) -> Batching:
+    return Batching.ONE_BY_ONE
 
 
 def _in_turn(node: Node) -> Batching:
@@ -147,6 +150,16 @@ def _elementwise(node: Node) -> Batching:
     return Batching.STACKED
 
 
+def _gather(node: Node) -> Batching:
+    """Rows of a constant table, or the same constant positions along another axis of each sample."""
+    x, positions, axis = node.input(0), node.input(1), node.options["axis"]
+    if node.options["batch_dims"] or not node.output().shape:
+        return Batching.ONE_BY_ONE
+    is_table = x.constant is not None and positions.constant is None and axis in (0, -len(x.shape))
+    is_inner = x.constant is None and positions.constant is not None and axis not in (0, -len(x.shape))
+    return Batching.STACKED if (is_table and positions.shape) or is_inner else Batching.ONE_BY_ONE
+
+
 def _along_option_axis(node: Node) -> Batching:
     """Tensors of the rank of the output, none constant, joined along an axis that is not the first."""
     is_first = node.options["axis"] in (0, -len(node.output().shape))
@@ -224,7 +237,8 @@ def _first_row_is(number: int) -> Rule:
     return rule
 
 
-_RULES: dict[str, Rule] = {
+#: The rule of every operator.
+RULES: dict[str, Rule] = {
     **dict.fromkeys(("ADD", "DIV", "FLOOR_DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"), _elementwise),
     **dict.fromkeys(("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), _elementwise),
     **dict.fromkeys(("BITWISE_XOR", "FLOOR_MOD", "LOGICAL_AND", "LOGICAL_OR", "RIGHT_SHIFT"), _elementwise),
@@ -234,9 +248,13 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("SELECT", "STABLEHLO_SHIFT_LEFT"), _of_one_shape),
     "LEAKY_RELU": _by_first_axis,
     "POW": _pow,
-    **dict.fromkeys(("ABS", "BITCAST", "CAST", "CEIL", "COMPLEX_ABS", "COS", "ELU", "EXP", "FLOOR"), _by_first_axis),
+    **dict.fromkeys(
+        ("ABS", "BITCAST", "CAST", "CEIL", "COMPLEX_ABS", "COS", "ELU", "EXP", "FLOOR"), _by_first_axis
+    ),
     **dict.fromkeys(("HARD_SWISH", "IMAG", "LOG", "LOGICAL_NOT", "LOGISTIC", "NEG", "REAL"), _by_first_axis),
-    **dict.fromkeys(("RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "ROUND", "RSQRT", "SIGN"), _by_first_axis),
+    **dict.fromkeys(
+        ("RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "ROUND", "RSQRT", "SIGN"), _by_first_axis
+    ),
     **dict.fromkeys(("SIN", "SQRT", "SQUARE", "TANH", "ZEROS_LIKE"), _by_first_axis),
     "GELU": _gelu,
     **dict.fromkeys(("DEQUANTIZE", "QUANTIZE"), _per_tensor),
@@ -279,4 +297,28 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("CIRCULAR_BUFFER", "SignalFramer", "SignalStacker"), _shared_state),
     # they call subgraphs
     **dict.fromkeys(("IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "WHILE"), _in_turn),
+    "GATHER": _gather,
+    # they keep state of their own: the next sample needs what the one before has left
+    **dict.fromkeys(("BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"), _one_by_one),
+    **dict.fromkeys(
+        ("BIDIRECTIONAL_SEQUENCE_RNN", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_RNN"), _one_by_one
+    ),
+    **dict.fromkeys(("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"), _one_by_one),
+    **dict.fromkeys(("SignalDelay", "SignalOverlapAdd", "STABLEHLO_RNG_BIT_GENERATOR"), _one_by_one),
+    # their first axis means something, or an operand speaks of it
+    **dict.fromkeys(("AudioSpectrogram", "BATCH_TO_SPACE_ND", "BROADCAST_ARGS", "BROADCAST_TO"), _one_by_one),
+    **dict.fromkeys(("CONV_3D_TRANSPOSE", "DENSIFY", "DYNAMIC_UPDATE_SLICE", "FILL"), _one_by_one),
+    **dict.fromkeys(("EMBEDDING_LOOKUP_SPARSE", "GATHER_ND", "LSH_PROJECTION", "NumericVerify"), _one_by_one),
+    **dict.fromkeys(("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "RANGE", "RANK"), _one_by_one),
+    **dict.fromkeys(("REDUCE_WINDOW", "REVERSE_SEQUENCE", "SCATTER_ND", "SEGMENT_SUM", "SHAPE"), _one_by_one),
+    **dict.fromkeys(("SKIP_GRAM", "SPACE_TO_BATCH_ND", "SPARSE_TO_DENSE", "STABLEHLO_GATHER"), _one_by_one),
+    **dict.fromkeys(("STABLEHLO_PAD", "STABLEHLO_REDUCE_WINDOW", "STABLEHLO_SCATTER"), _one_by_one),
+    **dict.fromkeys(("STRIDED_SLICE", "TFLM_DECODE", "TFLite_Detection_PostProcess"), _one_by_one),
+    **dict.fromkeys(
+        ("TRANSPOSE_CONV", "UNIQUE", "UNSORTED_SEGMENT_MAX", "UNSORTED_SEGMENT_MIN"), _one_by_one
+    ),
+    **dict.fromkeys(("UNSORTED_SEGMENT_PROD", "UNSORTED_SEGMENT_SUM", "WHERE"), _one_by_one),
+    **dict.fromkeys(("SignalEnergy", "SignalFftAutoScale", "SignalFilterBank", "SignalIrfft"), _one_by_one),
+    **dict.fromkeys(("SignalFilterBankLog", "SignalFilterBankSpectralSubtraction"), _one_by_one),
+    **dict.fromkeys(("SignalFilterBankSquareRoot", "SignalPCAN", "SignalRfft", "SignalWindow"), _one_by_one),
 }
