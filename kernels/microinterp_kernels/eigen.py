@@ -139,11 +139,11 @@ class MatrixProducts:
             _, _, columns, order = self._blocks[0]
             return dot_products(x, columns, order)
         k = x.shape[1]
-        batches = x.reshape(-1, self._batch, k)
+        batches = x.reshape(len(x) // self._batch, self._batch, k)
         products = np.empty((len(batches), self._batch, self._columns), np.float32)
         for rows, indices, columns, order in self._blocks:
             some = batches[:, rows]
-            block = dot_products(some.reshape(-1, k), columns, order)
+            block = dot_products(some.reshape(some.shape[0] * some.shape[1], k), columns, order)
             products[:, rows, indices] = block.reshape(*some.shape[:2], -1)
         return products.reshape(len(x), self._columns)
 

@@ -171,7 +171,9 @@ class LstmFloat32(FloatLstm):
 
     def _take_in(self, products: eigen.MatrixProducts, x: Float32s, sums: Float32s) -> Float32s:
         steps, batch, inputs = x.shape
-        added = self._add(products(x.reshape(-1, inputs)).reshape(steps, batch, self.count, self.cells), sums)
+        added = self._add(
+            products(x.reshape(steps * batch, inputs)).reshape(steps, batch, self.count, self.cells), sums
+        )
         return np.where(left_out_rows(x, self.together)[:, :, None, None], sums, added)
 
     def _add(self, products: Float32s, sums: Float32s) -> Float32s:

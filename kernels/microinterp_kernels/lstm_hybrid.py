@@ -43,7 +43,7 @@ class LstmHybrid(FloatLstm):
 
     def _take_in(self, products: HybridProducts, x: Float32s, sums: Float32s) -> Float32s:
         steps, batch, inputs = x.shape
-        added = products(x.reshape(-1, inputs), left_out_rows(x, self.together).reshape(-1))
+        added = products(x.reshape(steps * batch, inputs), left_out_rows(x, self.together).reshape(-1))
         total: Float32s = sums + added.reshape(steps, batch, self.count, self.cells)
         return total
 

@@ -142,7 +142,9 @@ class LstmInt8:
         early = slice(0, last) if self.has_peepholes else slice(0, last + 1)
         shape = (batch, self.count, self.cells)
         from_input = np.empty((steps, batch, self.count * self.cells), np.int32)
-        self.from_input(self.input_product(x.reshape(-1, inputs)), from_input.reshape(steps * batch, -1))
+        self.from_input(
+            self.input_product(x.reshape(steps * batch, inputs)), from_input.reshape(steps * batch, -1)
+        )
         from_state = np.empty(from_input.shape[1:], np.int32)
         h, c = output_state, cell_state
         for t in range(steps):

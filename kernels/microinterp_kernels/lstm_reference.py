@@ -47,7 +47,7 @@ class ReferenceLstmFloat32:
         """Run over all time steps."""
         n = self.cells
         steps, batch, inputs = x.shape
-        products = ordered_product(np.ascontiguousarray(x).reshape(-1, inputs), self.input_columns)
+        products = ordered_product(np.ascontiguousarray(x).reshape(steps * batch, inputs), self.input_columns)
         from_input = clamp_to_finite(products + self.biases)
         h, c = output_state.copy(), cell_state.copy()
         for t in range(steps):
@@ -128,7 +128,7 @@ class ReferenceLstmInteger:
         steps, batch, inputs = x.shape
         low, high = np.int64(self.limits.min), np.int64(self.limits.max)
         from_input = np.empty((steps * batch, 4 * n), np.int16)
-        self.from_input(self.input_product(x.reshape(-1, inputs)), from_input)
+        self.from_input(self.input_product(x.reshape(steps * batch, inputs)), from_input)
         terms = from_input.reshape(steps, batch, 4 * n).astype(np.int32)
         from_state = np.empty((batch, 4 * n), np.int16)
         h, c = output_state, cell_state

@@ -76,3 +76,7 @@ def require_declared_rank(node: Node, output: RuntimeTensor, rank: int) -> None:
     """Refuse, as TFLM does, an output that the model gives another rank."""
     declared = len(output.definition.shape or ())
     node.require(declared == rank, f"{output} has rank {declared}, needs {rank}")
+
+
+def compute_nothing() -> None:
+    """What an operator without output elements does."""

@@ -16,6 +16,7 @@ from microinterp_kernels.lstm_reference import ReferenceLstmFloat32, ReferenceLs
 
 from ..model.ir import Array, TensorType
 from ..model.schema import LSTMKernelType
+from .common import compute_nothing
 from .lstm_basic import prepare_basic_lstm
 from .lstm_layer import NORMALIZATIONS, OUTPUT, PEEPHOLES, PROJECTION, PROJECTION_BIAS, Layer, Places
 from .node import Invocation, Node
@@ -83,6 +84,9 @@ def _require_counts(node: Node, inputs: tuple[int, ...]) -> None:
 
 
 def _invocation(layer: Layer, make: _Make, time_major: bool) -> Invocation:
+    if not layer.node.output().size:
+        return Invocation(compute_nothing, ())
+
     def build(arrays: Sequence[Array | None]) -> Kernel:
         return _AlongTime(make(layer.parameters(arrays)), time_major, layer.batch)
 
@@ -131,6 +135,8 @@ def prepare_bidirectional_sequence_lstm(node: Node) -> Invocation:
     for output in node.outputs:
         node.require_type(output, TensorType.FLOAT32)
         output.shape = (*x.shape[:2], forward.outputs * (2 if merge else 1))
+    if not node.output().size:
+        return Invocation(compute_nothing, ())
     make_forward, make_backward = (_litert_float(layer, time_major) for layer in (forward, backward))
     count = len(forward.tensors)
 

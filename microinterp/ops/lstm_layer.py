@@ -107,7 +107,8 @@ class Layer:
     def _find_sizes(self) -> None:
         """The sizes: of x, of the auxiliary input, of the cells and of the output."""
         node, x = self.node, self.x
-        node.require(x.size > 0, f"{x} has no elements")
+        # LiteRT then computes nothing
+        node.require(self.has_variants or 0 not in x.shape[:-1], f"{x} has no rows or no steps")
         weights, recurrent = self.require(INPUT_WEIGHTS + OUTPUT), self.require(RECURRENT_WEIGHTS + OUTPUT)
         node.require_rank(weights, 2)
         node.require_rank(recurrent, 1 if self.takes_diagonals else 2, 2)

@@ -57,7 +57,8 @@ def _infer_shape(
     """Check all shapes, and set the output's."""
     for tensor in (x, weights_feature, weights_time, state):
         node.require_rank(tensor, 2)
-        node.require(tensor.size > 0, f"{tensor} has no elements")
+    for tensor in (weights_time, state):
+        node.require(tensor.size > 0, f"{tensor} has no elements, without which the native kernels crash")
     rank, output = node.options["rank"], node.output()
     batch, inputs = x.shape
     filters, memory = weights_time.shape

@@ -64,7 +64,7 @@ class Svdf:
             x_scale, feature_scale, time_scale = (_small_number(rng) for _ in range(3))
             limits = np.iinfo(NUMPY_TYPES[self.state_type])
             spread = 50 if self.state_type is INT8 else rng.uniform(0.05, 2)
-            state_scale = float(np.float32(x_scale * feature_scale * self.inputs * spread))
+            state_scale = float(np.float32(x_scale * feature_scale * max(1, self.inputs) * spread))
             sum_scale = float(np.float32(state_scale) * np.float32(time_scale))
             reach = float(limits.max) ** 2 * self.memory * self.rank
             output_scale = float(np.float32(sum_scale * reach / 256 * rng.uniform(0.01, 2)))
@@ -134,7 +134,7 @@ def svdfs(
     return st.builds(
         Svdf,
         batch=st.integers(1, 4),
-        inputs=st.integers(1, 40),
+        inputs=st.integers(0, 40),
         memory=st.integers(1, 20),
         rank=st.integers(1, 6),
         units=st.integers(1, 20),

@@ -151,7 +151,6 @@ NONSENSE: dict[str, tuple[Lstm, Change, RuntimeName]] = {
     "large_cell_scale": (PLAIN_INT8, changed(19, scale=0.25), "tflite"),
     "no_scale": (PLAIN_INT8, changed(2, scale=None, zero_point=None), "tflm"),
     "rank_of_the_input": (PLAIN_FLOAT, changed(0, shape=(2, 5)), "tflite"),
-    "no_elements": (PLAIN_FLOAT, changed(0, shape=(2, 0, 5)), "tflite"),
     "uint8_bias": (PLAIN_INT8, changed(12, type=TensorType.UINT8), "tflm"),
 }
 
