@@ -69,8 +69,8 @@ NUMPY_TYPES: Mapping[TensorType, np.dtype[Any]] = {
     TensorType.BFLOAT16: np.dtype(np.uint16),
     TensorType.INT2: np.dtype(np.int8),
     TensorType.UINT4: np.dtype(np.uint8),
-    TensorType.FLOAT8_E4M3FN: np.dtype(np.uint8),
-    TensorType.FLOAT8_E5M2: np.dtype(np.uint8),
+    TensorType.FLOAT8_E4M3FN: np.dtype(np.int8),
+    TensorType.FLOAT8_E5M2: np.dtype(np.int8),
 }
 
 
