@@ -137,10 +137,21 @@ def _cell(text: str) -> str:
     return " ".join(text.split())[:200].replace("|", "\\|")
 
 
+def _read_rows(path: Path) -> dict[tuple[str, str, RuntimeName], Row]:
+    if not path.exists():
+        return {}
+    rows = [Row(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+    return {(row.operator, row.kind, row.runtime): row for row in rows}
+
+
 def main(
     operators: Annotated[list[str] | None, typer.Argument(help="Operators; default: all.")] = None,
     cases: Annotated[int, typer.Option(min=1, help="Accepted cases per operator, kind and runtime.")] = 200,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Rows are added to this file as they are done; those in it are not run again."),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the figures to this file.")
     ] = None,
@@ -161,12 +172,16 @@ def main(
         if available(runtime) is None
         for kind in g.kinds[runtime]
     ]
-    rows: dict[tuple[str, str, RuntimeName], Row] = {}
+    rows = _read_rows(resume) if resume is not None else {}
+    missing = [key for key in plan if key not in rows]
     with progress_bar("rows") as show, ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        futures = {pool.submit(run_row, *key, cases): key for key in plan}
-        for future in as_completed(futures):
+        futures = {pool.submit(run_row, *key, cases): key for key in missing}
+        for done, future in enumerate(as_completed(futures), start=len(plan) - len(missing) + 1):
             row = rows[futures[future]] = future.result()
-            show(len(rows), len(plan))
+            if resume is not None:
+                with resume.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(row)) + "\n")
+            show(done, len(plan))
             if row.message or row.cases < cases:
                 console.print(
                     f"{row.operator}, {row.kind}, {row.runtime}: {row.cases} cases. {row.reason}",
