@@ -1,6 +1,6 @@
 """LiteRT's operators that make random numbers.
 
-Those with two seeds go on in their stream from invoke to invoke, and begin anew where it is allocated with other shapes.
+Those with two seeds go on in their stream from invoke to invoke, and begin anew where shapes change.
 If both seeds are 0 LiteRT takes random ones, from the operating system; so does microinterp, and no two streams are
 equal. With other seeds the numbers are LiteRT's, to the bit. As in LiteRT, 32 bits of a seed count.
 """

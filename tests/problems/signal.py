@@ -323,7 +323,13 @@ def overlap_add(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     element_type = TensorType[kind]
     shape = (*outer_shape(draw), draw(st.integers(1, 4)), draw(st.integers(1, 20)))
     model = overlap_add_model(shape, draw(st.integers(1, shape[-1])), element_type)
-    return Problem(model, [[numbers(draw, shape, element_type)] for _ in range(4)])
+    runs = [numbers(draw, shape, element_type) for _ in range(4)]
+    if element_type is FLOAT32 and draw(st.booleans()):
+        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+        for values in runs:  # the NaN is the one that inf − inf gives
+            chosen = rng.random(shape) < 0.2
+            values[chosen] = rng.choice(np.array([np.inf, -np.inf, -np.nan, 3e38], np.float32), shape)[chosen]
+    return Problem(model, [[values] for values in runs])
 
 
 def stacker_model(inputs: int, channels: int, left: int, right: int, step: int) -> bytes:
