@@ -49,6 +49,19 @@ def numbers(draw: st.DrawFn, type: TensorType, shape: Shape) -> Array:
     return np.asarray(rng.integers(least, most, shape, wide, endpoint=True)).astype(dtype)
 
 
+@st.composite
+def factors(draw: st.DrawFn, type: TensorType, shape: Shape, *, finite: bool = False) -> Array:
+    """`numbers` for sums and products: floats that are finite, or with NaNs that have the bits of inf − inf.
+
+    Of two NaNs the first one stays, and which that is is up to the compiler.
+    """
+    values = draw(numbers(type, shape))
+    if values.dtype.kind != "f":
+        return values
+    keep = np.isfinite(values) if finite else ~np.isnan(values)
+    return np.asarray(np.where(keep, values, values.dtype.type(1.0 if finite else -np.nan)))
+
+
 def _floats(rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], special: bool) -> Array:
     with np.errstate(over="ignore"):
         values = (rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4, shape)).astype(dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from microinterp.model.ir import TensorType
-from tests.draw import Array, numbers, scales, zero_points
+from tests.draw import factors, scales, zero_points
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
@@ -30,15 +30,6 @@ def spec(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType, largest_expo
     if type in (FLOAT32, INT32):
         return TensorSpec(shape, type)
     return TensorSpec(shape, type, draw(scales(-8, largest_exponent)), draw(zero_points(type)))
-
-
-def factors(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType, *, finite: bool) -> Array:
-    """Numbers, of floats those that are `finite` or NaNs with the bits of inf − inf: of two the first one stays."""
-    values = draw(numbers(type, shape))
-    if type is not FLOAT32:
-        return values
-    nan = np.float32(1.0 if finite else -np.nan)
-    return np.where(np.isfinite(values) if finite else ~np.isnan(values), values, nan)
 
 
 @generator("BATCH_MATMUL", tflite=tuple(TYPES), tflm=("FLOAT32", "INT8", "INT16"))
@@ -64,7 +55,7 @@ def batch_matmul(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
         x_batches, y_batches = x_batches[-1:], y_batches[-1:]
     x_shape = (*x_batches, depth, rows) if adj_x else (*x_batches, rows, depth)
     y_shape = (*y_batches, columns, depth) if adj_y else (*y_batches, depth, columns)
-    # int16: for a product of 2^15 times the output's scale the runtimes shift by less than 0, which C++ leaves undefined
+    # int16: for a product of 2^15 times the scale of the output the runtimes shift by less than 0, which is undefined
     most = 0 if x_type is INT16 else 4
     x, y = spec(draw, x_shape, x_type, most), spec(draw, y_shape, y_type, most)
     if x_type is INT16:
@@ -80,7 +71,7 @@ def batch_matmul(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
             len(y_shape) - (2 if adj_y else 1),
         )
     if known:
-        y = replace(y, data=factors(draw, y_shape, y_type, finite=False))
+        y = replace(y, data=draw(factors(y_type, y_shape)))
     batch_shape = np.broadcast_shapes(tuple(x_batches), tuple(y_batches))
     output = spec(draw, (*batch_shape, rows, columns), output_type, most)
     model = single_op_model(
@@ -93,6 +84,6 @@ def batch_matmul(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     most_invokes = 1 if is_hybrid and not known else 2
     invokes = []
     for _ in range(draw(st.integers(1, most_invokes))):
-        fed = [] if known else [factors(draw, y_shape, y_type, finite=False)]
-        invokes.append([factors(draw, x_shape, x_type, finite=is_hybrid), *fed])
+        fed = [] if known else [draw(factors(y_type, y_shape))]
+        invokes.append([draw(factors(x_type, x_shape, finite=is_hybrid)), *fed])
     return Problem(model, invokes)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from microinterp.model.ir import TensorType
 from microinterp.model.schema import Padding
-from tests.draw import Array
+from tests.draw import Array, factors
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
-from tests.problems.transpose_conv import factors, size_before
+from tests.problems.transpose_conv import size_before
 from tests.single_op import TensorSpec, single_op_model
 
 FLOAT32, INT32 = TensorType.FLOAT32, TensorType.INT32
@@ -33,7 +33,7 @@ def conv_3d(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> 
     weights_shape = (*kernel, outputs, channels) if transposed else (*kernel, channels, outputs)
 
     def operand(shape: tuple[int, ...]) -> tuple[TensorSpec, list[Array]]:
-        data, known = factors(draw, shape, FLOAT32), draw(st.booleans())
+        data, known = draw(factors(FLOAT32, shape)), draw(st.booleans())
         return TensorSpec(shape, FLOAT32, data=data if known else None), [] if known else [data]
 
     weights, fed_weights = operand(weights_shape)
@@ -51,7 +51,7 @@ def conv_3d(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> 
     model = single_op_model(operator, inputs, [TensorSpec(output, FLOAT32)], options)
     invokes = []
     for _ in range(draw(st.integers(1, 2))):
-        x = factors(draw, image, FLOAT32)
+        x = draw(factors(FLOAT32, image))
         invokes.append(
             [*fed_shape, *fed_weights, x, *fed_bias] if transposed else [x, *fed_weights, *fed_bias]
         )

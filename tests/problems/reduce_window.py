@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from microinterp.model.ir import TensorType
 from microinterp.model.schema import ReduceWindowFunction
-from tests.draw import Array, numbers
+from tests.draw import factors
 from tests.graphs import Graph, Step, graph_model
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
@@ -23,14 +23,6 @@ BODIES = {
     "LOGICAL_OR": ReduceWindowFunction.ANY,
 }
 KINDS = ("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "FLOAT32", "FLOAT64")
-
-
-def operands(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType) -> Array:
-    """Numbers; NaNs with the bits of inf − inf: of two the first one stays."""
-    values = draw(numbers(type, shape))
-    if values.dtype.kind != "f":
-        return values
-    return np.where(np.isnan(values), values.dtype.type(-np.nan), values)
 
 
 def reduce_window_model(
@@ -80,7 +72,7 @@ def reduce_window(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeNam
         max(0, (n - (w - 1) * d - 1) // s + 1)
         for n, w, d, s in zip(sizes, window, dilations, strides, strict=True)
     )
-    init, known = operands(draw, (), type), draw(st.booleans())
+    init, known = draw(factors(type, ())), draw(st.booleans())
     x, start = TensorSpec(shape, type), TensorSpec((), type, data=init if known else None)
     if operator == "REDUCE_WINDOW":
         model = single_op_model(
@@ -103,4 +95,4 @@ def reduce_window(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeNam
         }
         model = reduce_window_model(x, start, output, body, options)
     fed = [] if known else [init]
-    return Problem(model, [[operands(draw, shape, type), *fed] for _ in range(draw(st.integers(1, 2)))])
+    return Problem(model, [[draw(factors(type, shape)), *fed] for _ in range(draw(st.integers(1, 2)))])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from microinterp.model.ir import NUMPY_TYPES, TensorType
 from microinterp.model.schema import Padding
-from tests.draw import Array, numbers, scales, zero_points
+from tests.draw import Array, factors, scales, zero_points
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
@@ -27,15 +27,6 @@ TYPES = {
     "INT16, INT32 sums": (INT16, INT8, INT32),
     "INT16, INT16 bias": (INT16, INT8, INT16),
 }
-
-
-def factors(draw: st.DrawFn, shape: tuple[int, ...], type: TensorType, *, finite: bool = False) -> Array:
-    """Numbers, of floats those that are `finite` or NaNs with the bits of inf − inf: of two the first one stays."""
-    values = draw(numbers(type, shape))
-    if type is not FLOAT32:
-        return values
-    nan = np.float32(1.0 if finite else -np.nan)
-    return np.where(np.isfinite(values) if finite else ~np.isnan(values), values, nan)
 
 
 def size_before(padding: Padding, count: int, window: int, stride: int, rest: int) -> int:
@@ -79,7 +70,7 @@ def transpose_conv(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     def operand(
         shape: tuple[int, ...], type: TensorType, **quantization: Any
     ) -> tuple[TensorSpec, list[Array]]:
-        data = factors(draw, shape, type)
+        data = draw(factors(type, shape))
         if type in (INT32, INT64):
             data = data % (1 << 16)
         known = draw(st.integers(0, 3)) > 0
@@ -117,7 +108,7 @@ def transpose_conv(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     )
     fed_shape = [] if known_shape else [shape]
     invokes = [
-        [*fed_shape, *fed_weights, factors(draw, image, type, finite=is_hybrid), *fed_bias]
+        [*fed_shape, *fed_weights, draw(factors(type, image, finite=is_hybrid)), *fed_bias]
         for _ in range(draw(st.integers(1, 2)))
     ]
     return Problem(model, invokes)
