@@ -24,7 +24,7 @@ class Numbers:
     def __init__(self, draw: st.DrawFn, kind: str) -> None:
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32)))
         self.magnitude = np.float32(draw(st.sampled_from([1e-3, 0.1, 1.0, 5.0, 1e4])))
-        self.weight_type = FLOAT32 if kind == "FLOAT32" else TensorType[kind.split(maxsplit=1)[0]]
+        self.weight_type = FLOAT32 if kind == "FLOAT32" else TensorType[kind.split()[1]]
         # Rows are quantized with the range of their numbers, for which these must be finite
         self.special = kind == "FLOAT32" and draw(st.integers(0, 5)) == 0
         self.lowest = draw(st.integers(0, 3)) == 0
