@@ -145,12 +145,11 @@ def _one_hot_rule(shape: Shape, axis: int, depth: Array) -> Movement:
     size = int(depth.reshape(1).astype(np.int32)[0])  # LiteRT reads an int32, whatever the type
     if size < 0:
         raise InvokeError(f"the depth is {size}")
-    places = np.arange(size, dtype=np.int32).reshape(-1, 1)
     flat = (prod(shape[:axis]), 1, prod(shape[axis:]))
 
     def move(indices: Array, on: Array, off: Array, output: Array) -> None:
         # LiteRT converts int64 to int, so that they wrap
-        hits = indices.astype(np.int32).reshape(flat) == places
+        hits = indices.astype(np.int32).reshape(flat) == np.arange(size, dtype=np.int32).reshape(-1, 1)
         output[...] = np.where(hits, on.reshape(()), off.reshape(())).reshape(output.shape)
 
     return (*shape[:axis], size, *shape[axis:]), move

@@ -49,42 +49,46 @@ class _Windows:
         result: Sequence[int],
     ) -> None:
         rank = len(shape)
-        self._shape, self._starts = np.array(shape, np.int64), list(starts)
+        self._dimensions, self._starts = shape, list(starts)
         self._vector_axis = vector_axis
         kept = [d for d in range(rank) if d not in dropped]
         batch = [d for a, d in enumerate(indices) if a != vector_axis]
-        sizes = iter(window)
-        outer = iter(batch)
+        sizes, outer = iter(window), iter(batch)
         axes = range(len(batch) + len(window))
         self.shape: Shape = tuple(next(sizes) if a in result else next(outer) for a in axes)
-        batch_axes = [a for a in axes if a not in result]
-        # places of the result as (axes..., dimensions of the windowed tensor)
-        self._offsets = np.zeros((*self.shape, rank), np.int64)
+        #: By dimension of the windowed tensor: where the elements of the result are in their window.
+        self._offsets = [np.zeros((), np.int64)] * rank
         for dimension, axis in zip(kept, result, strict=True):
-            self._offsets[..., dimension] = _along(np.arange(self.shape[axis]), axis, len(self.shape))
-        self._batch_axes, self._batch = batch_axes, batch
+            self._offsets[dimension] = np.arange(self.shape[axis]).reshape(
+                [-1 if a == axis else 1 for a in axes]
+            )
+        self._window_axes = sorted(result)
 
     def starts(self, indices: Array) -> Int64s:
         """The first place of each window, in a shape that broadcasts against the places of the result."""
         vectors = indices[..., np.newaxis] if self._vector_axis == indices.ndim else indices
         vectors = np.moveaxis(vectors, self._vector_axis, -1)
-        first = np.zeros((*vectors.shape[:-1], self._shape.size), np.int64)
+        first = np.zeros((*vectors.shape[:-1], len(self._dimensions)), np.int64)
         first[..., self._starts] = vectors[..., : len(self._starts)]
-        others = [a for a in range(len(self.shape)) if a not in self._batch_axes]
-        return np.expand_dims(first, others)
+        return np.expand_dims(first, self._window_axes)
 
-    def places(self, starts: Int64s) -> Int64s:
-        """The coordinates of all elements; their last axis is that of the dimensions."""
-        return self._offsets + starts
+    def places(self, starts: Int64s) -> list[Int64s]:
+        """The coordinates of all elements, by dimension, in shapes that broadcast to that of the result."""
+        return [offset + starts[..., d] for d, offset in enumerate(self._offsets)]
 
-    def flat(self, places: Int64s) -> Int64s:
+    def flat(self, places: Sequence[Int64s]) -> Int64s:
         """Their indices in the flat tensor."""
-        strides = [prod(self._shape[d + 1 :].tolist()) for d in range(self._shape.size)]
-        return places @ np.array(strides, np.int64)
+        flat = np.zeros(self.shape, np.int64)
+        for d, coordinates in enumerate(places):
+            flat += coordinates * prod(self._dimensions[d + 1 :])
+        return flat
 
-
-def _along(values: Array, axis: int, rank: int) -> Array:
-    return values.reshape([-1 if a == axis else 1 for a in range(rank)])
+    def fits(self, places: Sequence[Int64s]) -> Array:
+        """Which of them are in the tensor."""
+        fits = np.ones(self.shape, np.bool_)
+        for coordinates, size in zip(places, self._dimensions, strict=True):
+            fits &= (coordinates >= 0) & (coordinates < size)
+        return fits
 
 
 def prepare_stablehlo_gather(node: Node) -> Invocation:
@@ -142,8 +146,8 @@ def prepare_stablehlo_scatter(node: Node) -> Invocation:
     def compute(x: Array, indices: Array, updates: Array, output: Array) -> None:
         output[...] = x
         places = windows.places(windows.starts(indices))
-        fits = ((places >= 0) & (places < x.shape)).all(axis=-1)
-        join(output.reshape(-1), windows.flat(places[fits]), updates[fits])
+        fits = windows.fits(places)
+        join(output.reshape(-1), windows.flat(places)[fits], updates[fits])
 
     return Invocation(compute, (x, indices, updates, output), windows)
 
