@@ -236,8 +236,7 @@ TFLITE = Runtime(
     folded_operators=frozenset(
         (
             *("BROADCAST_ARGS", "CONCATENATION", "GATHER", "MUL", "RANGE", "RANK", "RESHAPE", "SHAPE"),
-            *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
-            *("STRIDED_SLICE", "TILE"),
+            *("REDUCE_PROD", "STRIDED_SLICE", "TILE"),
         )
     ),
     has_dynamic_tensors=True,
@@ -295,7 +294,7 @@ TFLITE = Runtime(
                 "SIGN",
             ),
             "ZEROS_LIKE",
-            *("AVERAGE_POOL_2D", "CAST", "LOGISTIC", "MAX_POOL_2D", "RESIZE_BILINEAR"),
+            *("AVERAGE_POOL_2D", "CAST", "L2_POOL_2D", "LOGISTIC", "MAX_POOL_2D", "RESIZE_BILINEAR"),
             *("RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "STRIDED_SLICE", "TANH"),
             *(
                 "ADD",
