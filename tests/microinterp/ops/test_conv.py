@@ -21,11 +21,12 @@ from tests.problems.convolutions import FORMS, convolutions, random_values
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
 
 
+@pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D"])
 @pytest.mark.parametrize("form", ["FLOAT32", "INT8", "INT16", "FLOAT32, INT8 weights"])
 @FEWER_EXAMPLES
 @given(data=st.data())
-def test_as_a_convolution_even_if_so_small(form: str, data: st.DataObject) -> None:
-    problem = data.draw(convolutions("CONV_2D", "tflite", FORMS[form]))
+def test_as_a_convolution_even_if_so_small(operator: str, form: str, data: st.DataObject) -> None:
+    problem = data.draw(convolutions(operator, "tflite", FORMS[form]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "_FEW_OUTPUTS", 0)
         patch.setattr(conv, "_FEW_PRODUCTS", 0)

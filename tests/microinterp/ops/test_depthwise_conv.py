@@ -6,28 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from microinterp.errors import MicrointerpError, PrepareError
 from microinterp.model.ir import TensorType
 from microinterp.model.schema import Padding
-from microinterp.ops import conv
-from tests.draw import FEWER_EXAMPLES
 from tests.oracles import RUNTIME_NAMES, RuntimeName
-from tests.problems.convolutions import FORMS, convolutions, random_values
+from tests.problems.convolutions import FORMS, random_values
 from tests.single_op import TensorSpec, check_against_oracle, run_ours, single_op_model
-
-
-@pytest.mark.parametrize("form", ["FLOAT32", "INT8", "INT16", "FLOAT32, INT8 weights"])
-@FEWER_EXAMPLES
-@given(data=st.data())
-def test_as_a_convolution_even_if_so_small(form: str, data: st.DataObject) -> None:
-    problem = data.draw(convolutions("DEPTHWISE_CONV_2D", "tflite", FORMS[form]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "_FEW_OUTPUTS", 0)
-        patch.setattr(conv, "_FEW_PRODUCTS", 0)
-        check_against_oracle(problem.model, problem.invokes, "tflite")
 
 
 @pytest.mark.parametrize("form", ["UINT8", "FLOAT32, INT8 weights"])
