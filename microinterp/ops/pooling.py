@@ -51,6 +51,10 @@ def _prepare_pool(
     )
     node.require(max(windows.padding) <= MOST_PADDING, f"windows of {window} need too much padding")
     output.shape = (batches, *windows.counts, channels)
+    node.require(
+        integer is not None or image.type not in (TensorType.INT8, TensorType.UINT8),
+        f"{image} must be float32",
+    )
     require_data_type(node, image, output)
     quantized = image.type is not TensorType.FLOAT32
     if quantized and node.runtime.pooling_checks_quantization:
