@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .model.ir import TensorType as T
 
 _ONE_BYTE = (T.INT8, T.UINT8, T.BOOL, T.FLOAT8_E4M3FN, T.FLOAT8_E5M2)
@@ -25,7 +27,7 @@ _INTEGERS_TO_32_BITS = (T.INT8, T.UINT8, T.INT16, T.UINT16, T.INT32, T.UINT32)
 _NUMBERS_OF_STABLEHLO = (*_INTEGERS_TO_32_BITS, T.INT64, T.UINT64, T.FLOAT16, T.FLOAT32, T.FLOAT64, T.BOOL)
 _COMPARED = (T.FLOAT32, T.FLOAT16, T.INT8, T.UINT8, T.INT16, T.INT32, T.INT64)
 
-LITERT_FILTER_TYPES = {
+LITERT_FILTER_TYPES: Mapping[str, Mapping[T, tuple[T, ...]]] = {
     "CONV_2D": {
         T.FLOAT32: (T.FLOAT32, T.INT8, T.INT4),
         T.INT8: (T.INT8, T.INT4),
@@ -52,7 +54,7 @@ LITERT_FILTER_TYPES = {
     },
 }
 
-TFLM_FILTER_TYPES = {
+TFLM_FILTER_TYPES: Mapping[str, Mapping[T, tuple[T, ...]]] = {
     "CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
     "DEPTHWISE_CONV_2D": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
     "FULLY_CONNECTED": {T.FLOAT32: (T.FLOAT32,), T.INT8: (T.INT8, T.INT4), T.INT16: (T.INT8,)},
@@ -313,3 +315,109 @@ TFLM_QUANTIZED_TYPES = {
     T.INT16: (T.INT8, T.INT16, T.INT32),
     T.INT32: (T.INT8, T.INT16),
 }
+
+#: Operators that look at the element types of their data only when they are invoked.
+LITERT_CHECKED_AT_INVOKE = frozenset(
+    [
+        "ADD",
+        "ADD_N",
+        "AVERAGE_POOL_2D",
+        "BITWISE_XOR",
+        "CAST",
+        "DIV",
+        "ELU",
+        "EQUAL",
+        "EXP",
+        "GELU",
+        "GREATER",
+        "GREATER_EQUAL",
+        "HARD_SWISH",
+        "L2_POOL_2D",
+        "LEAKY_RELU",
+        "LESS",
+        "LESS_EQUAL",
+        "LOGISTIC",
+        "MAXIMUM",
+        "MAX_POOL_2D",
+        "MINIMUM",
+        "MUL",
+        "NEG",
+        "NOT_EQUAL",
+        "PRELU",
+        "RELU",
+        "RELU6",
+        "RELU_0_TO_1",
+        "RELU_N1_TO_1",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "RIGHT_SHIFT",
+        "SELECT",
+        "SELECT_V2",
+        "SIGN",
+        "SOFTMAX",
+        "SQUARED_DIFFERENCE",
+        "STABLEHLO_ADD",
+        "STABLEHLO_AND",
+        "STABLEHLO_MAXIMUM",
+        "STABLEHLO_MINIMUM",
+        "STABLEHLO_MULTIPLY",
+        "STABLEHLO_SHIFT_LEFT",
+        "STRIDED_SLICE",
+        "SUB",
+        "TANH",
+        "ZEROS_LIKE",
+    ]
+)
+
+#: Operators that look at the element types of their data only when they are invoked.
+TFLM_CHECKED_AT_INVOKE = frozenset(
+    [
+        "ABS",
+        "ADD",
+        "ARG_MAX",
+        "ARG_MIN",
+        "CAST",
+        "COS",
+        "DEPTHWISE_CONV_2D",
+        "DIV",
+        "ELU",
+        "EQUAL",
+        "FLOOR",
+        "FLOOR_DIV",
+        "FLOOR_MOD",
+        "GREATER",
+        "GREATER_EQUAL",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "LESS",
+        "LESS_EQUAL",
+        "LOG",
+        "LOGICAL_NOT",
+        "LOGISTIC",
+        "MAXIMUM",
+        "MINIMUM",
+        "MUL",
+        "NEG",
+        "NOT_EQUAL",
+        "PACK",
+        "PRELU",
+        "QUANTIZE",
+        "RELU",
+        "RELU6",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "RSQRT",
+        "SELECT_V2",
+        "SIN",
+        "SPLIT",
+        "SPLIT_V",
+        "SQRT",
+        "SQUARE",
+        "SQUARED_DIFFERENCE",
+        "STRIDED_SLICE",
+        "SUB",
+        "TANH",
+        "UNPACK",
+        "ZEROS_LIKE",
+    ]
+)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from .element_types import (
+    LITERT_CHECKED_AT_INVOKE,
     LITERT_ELEMENT_TYPES,
     LITERT_FILTER_TYPES,
     LITERT_OPERAND_TYPES,
     LITERT_QUANTIZED_TYPES,
+    TFLM_CHECKED_AT_INVOKE,
     TFLM_ELEMENT_TYPES,
     TFLM_FILTER_TYPES,
     TFLM_OPERAND_TYPES,
@@ -173,8 +175,8 @@ class Runtime:
     #: CONV_2D and DEPTHWISE_CONV_2D refuse what their arithmetic leaves out: zero points of biases, of images and
     #: outputs of int16, and of the filters of CONV_2D, and dimensions of a bias; else they ignore it.
     checks_convolution_parameters: bool
-    #: CONV_2D and TRANSPOSE_CONV of int16 take their bias for the element type that the option quantized_bias_type names (INT64 by
-    #: default); else the bias itself decides.
+    #: CONV_2D and TRANSPOSE_CONV of int16 take their bias for the element type that the option quantized_bias_type
+    #: names (INT64 by default); else the bias itself decides.
     conv_2d_bias_type_is_an_option: bool
     #: DEPTHWISE_CONV_2D counts its filters per channel by the option depth_multiplier; else by its weights.
     trusts_depth_multiplier: bool
@@ -279,39 +281,7 @@ TFLITE = Runtime(
     detections_need_area=False,
     detections_sort_stably=False,
     filter_types=LITERT_FILTER_TYPES,
-    checks_types_at_invoke=frozenset(
-        (
-            *(
-                "ELU",
-                "EXP",
-                "GELU",
-                "HARD_SWISH",
-                "NEG",
-                "RELU",
-                "RELU6",
-                "RELU_0_TO_1",
-                "RELU_N1_TO_1",
-                "SIGN",
-            ),
-            "ZEROS_LIKE",
-            *("AVERAGE_POOL_2D", "CAST", "L2_POOL_2D", "LOGISTIC", "MAX_POOL_2D", "RESIZE_BILINEAR"),
-            *("RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "STRIDED_SLICE", "TANH"),
-            *(
-                "ADD",
-                "ADD_N",
-                "BITWISE_XOR",
-                "DIV",
-                "EQUAL",
-                "GREATER",
-                "GREATER_EQUAL",
-                "LEAKY_RELU",
-                "LESS",
-            ),
-            *("LESS_EQUAL", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "PRELU", "RIGHT_SHIFT", "SELECT"),
-            *("SELECT_V2", "SQUARED_DIFFERENCE", "STABLEHLO_ADD", "STABLEHLO_AND", "STABLEHLO_MAXIMUM"),
-            *("STABLEHLO_MINIMUM", "STABLEHLO_MULTIPLY", "STABLEHLO_SHIFT_LEFT", "SUB"),
-        )
-    ),
+    checks_types_at_invoke=LITERT_CHECKED_AT_INVOKE,
     element_types=LITERT_ELEMENT_TYPES,
 )
 
@@ -398,41 +368,7 @@ TFLM = Runtime(
     detections_need_area=True,
     detections_sort_stably=True,
     filter_types=TFLM_FILTER_TYPES,
-    checks_types_at_invoke=frozenset(
-        (
-            *(
-                "ABS",
-                "COS",
-                "ELU",
-                "FLOOR",
-                "HARD_SWISH",
-                "LOG",
-                "LOGICAL_NOT",
-                "NEG",
-                "RELU",
-                "RELU6",
-                "RSQRT",
-                "SIN",
-            ),
-            *("SQUARE", "ZEROS_LIKE"),
-            *("ARG_MAX", "ARG_MIN", "CAST", "DEPTHWISE_CONV_2D", "LOGISTIC", "PACK", "QUANTIZE"),
-            *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPLIT", "SPLIT_V", "SQRT", "STRIDED_SLICE"),
-            *("TANH", "UNPACK"),
-            *(
-                "ADD",
-                "DIV",
-                "EQUAL",
-                "FLOOR_DIV",
-                "FLOOR_MOD",
-                "GREATER",
-                "GREATER_EQUAL",
-                "LEAKY_RELU",
-                "LESS",
-            ),
-            *("LESS_EQUAL", "MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "PRELU", "SELECT_V2"),
-            *("SQUARED_DIFFERENCE", "SUB"),
-        )
-    ),
+    checks_types_at_invoke=TFLM_CHECKED_AT_INVOKE,
     element_types=TFLM_ELEMENT_TYPES,
 )
 
