@@ -15,6 +15,7 @@ from microinterp_kernels.softmax import Softmax8Bit, SoftmaxInt16, softmax_float
 from microinterp_kernels.unary_quantized import HardSwish8Bit
 
 from ..model.ir import Array, TensorType
+from .common import compute_nothing
 from .elementwise import Kernel, float_table, require_unary, scale_precision, store
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import require_data_type
@@ -126,7 +127,7 @@ def prepare_softmax(node: Node) -> Invocation:
     node.require_type(output, *_SOFTMAX_OUTPUTS[x.type])
     _require_softmax_quantization(node, x, output)
     if x.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
     return store(_softmax_kernel(node, x, output), x, output)
 
 
@@ -151,12 +152,8 @@ def prepare_log_softmax(node: Node) -> Invocation:
         except ValueError as error:
             node.fail(str(error))
     if x.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
     return store(kernel, x, output)
-
-
-def _compute_nothing() -> None:
-    """The softmax of nothing."""
 
 
 def _softmax_kernel(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> Kernel:

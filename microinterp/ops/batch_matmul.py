@@ -12,6 +12,7 @@ from microinterp_kernels.fixed_point import quantize_multipliers
 from microinterp_kernels.requantize import Requantize, RequantizeInt64
 
 from ..model.ir import Array, TensorType
+from .common import compute_nothing
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import Shape
 
@@ -51,7 +52,7 @@ def prepare_batch_matmul(node: Node) -> Invocation:
         node.fail(f"{x} and {y} do not broadcast")
     output.shape = (*batches, x_shape[-2], y_shape[-1])
     if output.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
     product = _product(node, x, y, output, x_shape[-1])
 
     def run(x: Array, y: Array, output: Array) -> None:
@@ -91,7 +92,3 @@ def _product(node: Node, x: RuntimeTensor, y: RuntimeTensor, output: RuntimeTens
     else:
         requantize = Requantize(multiplier, shift, output.zero_point, low, high, dtype, reach=2.0**16 * depth)
     return kernels.BatchMatMulInteger(requantize, x.zero_point, y.zero_point)
-
-
-def _compute_nothing() -> None:
-    """Multiply what has no rows or columns."""

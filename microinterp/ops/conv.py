@@ -28,7 +28,7 @@ from microinterp_kernels.rounding import requantize_rows
 
 from ..model.ir import Array, TensorType
 from ..model.schema import Padding
-from .common import activation_range_float, activation_range_quantized
+from .common import activation_range_float, activation_range_quantized, compute_nothing
 from .node import Invocation, Node, RuntimeTensor
 
 # A convolution is computed as the FULLY_CONNECTED that it is, in fewer NumPy calls, if it has no more outputs, or (with
@@ -282,7 +282,7 @@ def _invocation(
     """A kernel prepared for constant weights and biases, or the definition for others and where there is none."""
     image, weights, bias, output = node.input(0), node.input(1), node.optional_input(2), node.output()
     if output.size == 0:
-        return Invocation(_compute_nothing, (), geometry)
+        return Invocation(compute_nothing, (), geometry)
     if (
         prepare is not None
         and weights.constant is not None
@@ -298,7 +298,3 @@ def _invocation(
         output[...] = define(image, to_filters(weights), None if bias is None else bias.reshape(-1))
 
     return Invocation(run, (image, weights, bias, output), geometry)
-
-
-def _compute_nothing() -> None:
-    """Convolve what no window fits: the output is empty."""

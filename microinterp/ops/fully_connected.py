@@ -25,7 +25,7 @@ from microinterp_kernels.rounding import requantize_rows, requantize_rows_in_dou
 
 from ..model.ir import Array, TensorType
 from ..model.schema import ActivationFunctionType, FullyConnectedOptionsWeightsFormat
-from .common import activation_range_float, activation_range_quantized
+from .common import activation_range_float, activation_range_quantized, compute_nothing
 from .node import Invocation, Node
 
 _NARROW = (TensorType.INT4, TensorType.INT2)
@@ -62,16 +62,12 @@ def prepare_fully_connected(node: Node) -> Invocation:
         at_invoke=node.runtime.fully_connected_checks,
     )
     if output.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
     if weights.size == 0 and node.runtime.fully_connected_checks:
         return Invocation(_fill_with_zeros, (output,))
     if x.type is not TensorType.FLOAT32:
         return _prepare_integer(node, rows)
     return _prepare_float(node, rows) if weights.type is TensorType.FLOAT32 else _prepare_hybrid(node, rows)
-
-
-def _compute_nothing() -> None:
-    """Compute an output without elements."""
 
 
 def _fill_with_zeros(output: Array) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from microinterp_kernels import normalization as kernels
 
 from ..model.ir import Array, TensorType
+from .common import compute_nothing
 from .node import Invocation, Node
 from .shapes import find_axis, first_number, require_data_type, require_few_dimensions
 
@@ -33,7 +34,7 @@ def prepare_l2_normalization(node: Node) -> Invocation:
             f"{output} must have scale 1/128 and zero point {zero_point}",
         )
     if x.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
     if x.type is TensorType.FLOAT32:
         return Invocation(kernels.l2_normalize, (x, output))
     return Invocation(partial(_NORMALIZERS[x.type], zero_point=x.zero_point), (x, output))
@@ -78,7 +79,3 @@ def prepare_cumsum(node: Node) -> Invocation:
         add_up(x, output, axis=find_axis(first_number(axis), rank))
 
     return Invocation(run, (x, axis, output), add_up)
-
-
-def _compute_nothing() -> None:
-    """Normalize nothing."""

@@ -11,7 +11,7 @@ from microinterp_kernels.padding import MOST_PADDING, fit_windows
 
 from ..model.ir import TensorType
 from ..model.schema import Padding
-from .common import activation_range_float, activation_range_quantized
+from .common import activation_range_float, activation_range_quantized, compute_nothing
 from .node import Invocation, Node
 from .shapes import require_data_type
 
@@ -66,7 +66,7 @@ def _prepare_pool(
     shape, activation = (batches, height, width, channels), options["fused_activation_function"]
     kernel: Any
     if output.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
     if quantized:
         assert integer is not None, "the element types say so"
         low, high = activation_range_quantized(node, output, activation)
@@ -75,7 +75,3 @@ def _prepare_pool(
     else:
         kernel = float32(shape, windows, window, stride, *activation_range_float(activation))
     return Invocation(kernel, (image, output), kernel)
-
-
-def _compute_nothing() -> None:
-    """Pool an image that no window fits: the output is empty."""

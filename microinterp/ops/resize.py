@@ -11,6 +11,7 @@ from microinterp_kernels.resize import ResizeBilinearFloat, ResizeBilinearIntege
 
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
+from .common import compute_nothing
 from .node import Invocation, Node
 from .shapes import decide, require_data_type, require_static
 
@@ -84,7 +85,7 @@ def _prepare(node: Node, make: _MakeKernel, *, least: int) -> Invocation:
     output.shape = (x.shape[0], *new_size, x.shape[3])
     require_data_type(node, x, output)
     if output.size == 0:
-        return Invocation(_do_nothing, ())
+        return Invocation(compute_nothing, ())
     kernel = make(new_size)
     return Invocation(kernel, (x, output), kernel)
 
@@ -103,7 +104,3 @@ def _resize_dynamically(make: _MakeKernel, least: int, x: Array, size: Array) ->
     if output.size:
         make((height, width))(x, output)
     return output
-
-
-def _do_nothing() -> None:
-    """The image is empty."""

@@ -22,7 +22,7 @@ from microinterp_kernels.tap_products import (
 from ..errors import InvokeError
 from ..model.ir import Array, TensorType
 from ..model.schema import Padding
-from .common import activation_range_float, activation_range_quantized
+from .common import activation_range_float, activation_range_quantized, compute_nothing
 from .conv import convolution_multipliers
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import Shape, decide
@@ -84,7 +84,7 @@ def prepare_transpose_conv(node: Node) -> Invocation:
     taps = decide(node, fit, output.shape)
     _check_sizes(image.shape, weights.shape, output.shape)  # LiteRT, too, refuses it when it runs
     if output.size == 0:
-        return Invocation(_compute_nothing, ())
+        return Invocation(compute_nothing, ())
 
     if weights.constant is not None:
         filters = _filters(weights.constant, filter_zero_point)
@@ -195,7 +195,3 @@ def _convolve_anew(
     output = np.empty(sizes, dtype)
     compute(image, _filters(weights, filter_zero_point), bias, taps, output)
     return output
-
-
-def _compute_nothing() -> None:
-    """Convolve no image."""
