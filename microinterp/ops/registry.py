@@ -46,13 +46,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "normalization": ("CUMSUM", "L2_NORMALIZATION", "LOCAL_RESPONSE_NORMALIZATION"),
     "pooling": ("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D"),
     "quantize": ("DEQUANTIZE", "QUANTIZE"),
-    "random": (
-        *("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR"),
-    ),
+    "random": (*("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "STABLEHLO_RNG_BIT_GENERATOR"),),
     "reduce_window": ("REDUCE_WINDOW", "STABLEHLO_REDUCE_WINDOW"),
-    "reduction": (
-        *("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),
-    ),
+    "reduction": (*("MEAN", "REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"),),
     "rectifiers": ("LEAKY_RELU", "PRELU"),
     "relu": ("RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"),
     "reshape": ("EXPAND_DIMS", "RESHAPE", "SQUEEZE"),

@@ -60,7 +60,9 @@ def test_one_column_in_order(m: int, k: int, seed: int) -> None:
 
 @pytest.mark.parametrize(("k", "scaled"), [(10, True), (2000, False)])
 def test_few_products_are_scaled_already(k: int, scaled: bool) -> None:
-    requantizer = partial(requantize_rows_in_double, 1, np.array([0.012345671]), 3, -128, 127, np.int8, wraps=True)
+    requantizer = partial(
+        requantize_rows_in_double, 1, np.array([0.012345671]), 3, -128, 127, np.int8, wraps=True
+    )
     weights = np.ones((10, k), np.int8)
     kernel = FullyConnectedInteger(1, weights, None, np.dtype(np.int8), 0, 0, requantizer)
     assert (kernel._acc.dtype == np.float64) == scaled
