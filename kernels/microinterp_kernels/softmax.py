@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .cast import cast_to_float16
 from .fixed_point import (
     Int64s,
     clip_to,
@@ -27,11 +28,26 @@ from .lookup_table import LookupTable, interpolate_int16, interpolation_table_in
 @np.errstate(all="ignore")
 def softmax_float32(x: Float32s, beta: float) -> Float32s:
     """exp((x − max) · beta) / sum of the same, over the last axis of a float32 array, summed from first to last."""
-    # NaNs do not count for the maximum
-    largest = np.fmax.reduce(x, axis=-1, keepdims=True, initial=np.finfo(np.float32).min)
-    exps = expf((x - largest) * np.float32(beta))
-    sums: Float32s = np.add.accumulate(exps, axis=-1)[..., -1:]
+    exps, sums = _exponentials(x, beta, float(np.finfo(np.float32).min))
     return exps / sums
+
+
+@np.errstate(all="ignore")
+def softmax_float16(x: NDArray[np.float16], beta: float) -> NDArray[np.float16]:
+    """`softmax_float32` of a float16 array; exponentials are rounded to float16 where divided, not where summed."""
+    exps, sums = _exponentials(x.astype(np.float32), beta, float(np.finfo(np.float16).min))
+    y = np.empty(x.shape, np.float16)
+    cast_to_float16(exps, y)
+    cast_to_float16(y.astype(np.float32) / sums, y)
+    return y
+
+
+def _exponentials(x: Float32s, beta: float, least: float) -> tuple[Float32s, Float32s]:
+    """exp((x − max) · beta) and their sums; no maximum is below `least`."""
+    # NaNs do not count for the maximum
+    largest = np.fmax.reduce(x, axis=-1, keepdims=True, initial=least)
+    exps = expf((x - largest) * np.float32(beta))
+    return exps, np.add.accumulate(exps, axis=-1)[..., -1:]
 
 
 _INPUT_INTEGER_BITS = 5  # of the argument of exp

@@ -11,21 +11,23 @@ from microinterp_kernels import activations as kernels
 from microinterp_kernels import gelu
 from microinterp_kernels.log_softmax import LogSoftmax8Bit, log_softmax_float32
 from microinterp_kernels.lookup_table import LookupTable
-from microinterp_kernels.softmax import Softmax8Bit, SoftmaxInt16, softmax_float32
+from microinterp_kernels.softmax import Softmax8Bit, SoftmaxInt16, softmax_float16, softmax_float32
 from microinterp_kernels.unary_quantized import HardSwish8Bit
 
 from ..model.ir import Array, TensorType
 from .common import compute_nothing
-from .elementwise import Kernel, float_table, require_unary, scale_precision, store
+from .elementwise import Kernel, float_table, require_unary, scale_precision, store, store_floats
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import require_data_type
 
+_FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16)
+
 
 def prepare_logistic(node: Node) -> Invocation:
-    """LOGISTIC: float32, int8, int16, and uint8 where the runtime has it."""
+    """LOGISTIC: float32, int8, int16; LiteRT also float16, bfloat16 and uint8."""
     x, output = require_unary(node)
-    if x.type is TensorType.FLOAT32:
-        return store(kernels.logistic_float32, x, output)
+    if x.type in _FLOATS:
+        return store_floats(kernels.logistic_float32, x, output)
     runtime = node.runtime
     if x.type is TensorType.INT16:
         scale = 1 / 32768
@@ -44,10 +46,10 @@ def prepare_logistic(node: Node) -> Invocation:
 
 
 def prepare_tanh(node: Node) -> Invocation:
-    """TANH: float32, int8, int16, and uint8 where the runtime has it."""
+    """TANH: float32, int8, int16; LiteRT also float16, bfloat16 and uint8."""
     x, output = require_unary(node)
-    if x.type is TensorType.FLOAT32:
-        return store(kernels.tanh_float32, x, output)
+    if x.type in _FLOATS:
+        return store_floats(kernels.tanh_float32, x, output)
     if x.type is TensorType.INT16:
         _require_int16_quantization(node, x, output)
         multiplier, shift = kernels.int16_multiplier(x.scale, (0, 1))
@@ -109,6 +111,7 @@ def _fixed_point_table(node: Node, x: RuntimeTensor, function: Callable[..., Arr
 
 _SOFTMAX_OUTPUTS = {
     TensorType.FLOAT32: (TensorType.FLOAT32,),
+    TensorType.FLOAT16: (TensorType.FLOAT16,),
     TensorType.INT8: (TensorType.INT8, TensorType.INT16),
     TensorType.UINT8: (TensorType.UINT8, TensorType.INT16),
     TensorType.INT16: (TensorType.INT16,),
@@ -116,7 +119,7 @@ _SOFTMAX_OUTPUTS = {
 
 
 def prepare_softmax(node: Node) -> Invocation:
-    """SOFTMAX: float32, int8 to int8 or int16, int16; and uint8 to uint8 or int16 where the runtime has it."""
+    """SOFTMAX: float32, int8 to int8 or int16, int16; LiteRT also float16, and uint8 to uint8 or int16."""
     node.require_counts(1, 1)
     x, output = node.input(0), node.output()
     node.require(len(x.shape) >= 1, f"{x} needs at least one dimension")
@@ -160,6 +163,8 @@ def _softmax_kernel(node: Node, x: RuntimeTensor, output: RuntimeTensor) -> Kern
     beta, runtime = node.options["beta"], node.runtime
     if x.type is TensorType.FLOAT32:
         return partial(softmax_float32, beta=beta)
+    if x.type is TensorType.FLOAT16:
+        return partial(softmax_float16, beta=beta)
     try:
         if x.type is not TensorType.INT16:
             return Softmax8Bit(beta, x.scale, output.dtype)

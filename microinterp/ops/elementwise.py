@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from microinterp_kernels import unary
 from microinterp_kernels.lookup_table import LookupTable, lookup_table_8bit, lookup_table_int16
 
-from ..model.ir import Array
+from ..model.ir import Array, TensorType
 from .node import Invocation, Node, RuntimeTensor
 from .shapes import require_data_type
 
@@ -39,6 +40,17 @@ def store(kernel: Kernel, x: RuntimeTensor, output: RuntimeTensor) -> Invocation
         output[...] = kernel(x)
 
     return Invocation(invoke, (x, output), kernel)
+
+
+def store_floats(
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]], x: RuntimeTensor, output: RuntimeTensor
+) -> Invocation:
+    """The invocation that stores what a float32 function returns; float16 and bfloat16 are converted to and from it."""
+    if x.type is TensorType.FLOAT16:
+        return Invocation(partial(unary.of_float16, function), (x, output), function)
+    if x.type is TensorType.BFLOAT16:
+        return Invocation(partial(unary.of_bfloat16, function), (x, output), function)
+    return store(function, x, output)
 
 
 def tabulated(function: Kernel, x: RuntimeTensor) -> Kernel:

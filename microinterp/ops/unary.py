@@ -24,6 +24,7 @@ from .elementwise import (
     scale_precision,
     scale_ratio,
     store,
+    store_floats,
     tabulated,
 )
 from .node import Invocation, Node, RuntimeTensor
@@ -106,11 +107,7 @@ def _of_floats(node: Node, function: Callable[[Float32s], Float32s]) -> Invocati
     x, output = require_unary(node)
     if node.name in node.runtime.checks_stored_shapes:
         require_stored_shape(node)
-    if x.type is TensorType.FLOAT16:
-        return Invocation(partial(kernels.of_float16, function), (x, output), function)
-    if x.type is TensorType.BFLOAT16:
-        return Invocation(partial(kernels.of_bfloat16, function), (x, output), function)
-    return store(function, x, output)
+    return store_floats(function, x, output)
 
 
 def prepare_exp(node: Node) -> Invocation:

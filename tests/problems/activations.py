@@ -32,10 +32,12 @@ def input_scales() -> st.SearchStrategy[float]:
 
 
 @generator(
-    "LOGISTIC", "TANH", tflite=("FLOAT32", "INT8", "UINT8", "INT16"), tflm=("FLOAT32", "INT8", "INT16")
+    *("LOGISTIC", "TANH"),
+    tflite=("FLOAT32", "FLOAT16", "BFLOAT16", "INT8", "UINT8", "INT16"),
+    tflm=("FLOAT32", "INT8", "INT16"),
 )
 def sigmoids(draw: st.DrawFn, operator: str, kind: str, runtime: RuntimeName) -> Problem:
-    if kind == "FLOAT32":
+    if kind.endswith(("FLOAT32", "FLOAT16")):
         return plain(draw, operator, kind, runtime)
     type, shape = TensorType[kind], any_shape(draw, runtime)
     scale, zero_point = OUTPUTS[operator, type]
