@@ -316,6 +316,31 @@ TFLM_QUANTIZED_TYPES = {
     T.INT32: (T.INT8, T.INT16),
 }
 
+#: See `Runtime.output_types`.
+LITERT_OUTPUT_TYPES: Mapping[str, tuple[int | str | T, ...]] = {
+    **dict.fromkeys(("ADD", "ADD_N", "DIV", "FLOOR_DIV", "FLOOR_MOD", "MAXIMUM", "MINIMUM", "POW"), (0,)),
+    **dict.fromkeys(
+        ("BITWISE_XOR", "RIGHT_SHIFT", "SQUARED_DIFFERENCE", "STABLEHLO_SHIFT_LEFT", "SUB"), (0,)
+    ),
+    **dict.fromkeys(
+        ("CEIL", "DENSIFY", "EXP", "FAKE_QUANT", "FLOOR", "LOGICAL_AND", "LOGICAL_OR", "NEG", "PRELU"), (0,)
+    ),
+    **dict.fromkeys(("DYNAMIC_UPDATE_SLICE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "RANGE", "ROUND"), (0,)),
+    **dict.fromkeys(("MATRIX_DIAG", "MATRIX_SET_DIAG", "ZEROS_LIKE"), (0,)),
+    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), (0,)),
+    **dict.fromkeys(("FILL", "SCATTER_ND", "SELECT", "SELECT_V2"), (1,)),
+    **dict.fromkeys(("ONE_HOT", "SPARSE_TO_DENSE"), (2,)),
+    **dict.fromkeys(("ARG_MAX", "ARG_MIN"), ("output_type",)),
+    "SHAPE": ("out_type",),
+    **dict.fromkeys(("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"), (T.BOOL,)),
+    **dict.fromkeys(("BUCKETIZE", "RANK"), (T.INT32,)),
+    **dict.fromkeys(("DEQUANTIZE", "NumericVerify"), (T.FLOAT32,)),
+    "NON_MAX_SUPPRESSION_V4": (T.INT32, T.INT32),
+    "NON_MAX_SUPPRESSION_V5": (T.INT32, T.FLOAT32, T.INT32),
+    "TFLite_Detection_PostProcess": (T.FLOAT32,) * 4,
+    "WHERE": (T.INT64,),
+}
+
 #: Operators that look at the element types of their data only when they are invoked.
 LITERT_CHECKED_AT_INVOKE = frozenset(
     [

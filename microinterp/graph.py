@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -140,7 +141,12 @@ class PreparedSubgraph:
         for node in self.nodes:
             if any(t is not None and t.dynamic for t in node.inputs):
                 break
-            invocation = self.prepare_node(node)
+            try:
+                invocation = self.prepare_node(node)
+            except PrepareError:
+                if self._prepares_when_invoked():
+                    break
+                raise
             is_ours = node.custom_op is None
             if (
                 is_ours
@@ -155,6 +161,17 @@ class PreparedSubgraph:
                 tensor.dynamic = True
         self.is_prepared = True
 
+    def _prepares_when_invoked(self) -> bool:
+        """Whether the runtime only prepares the next operator at invoke.
+
+        LiteRT does so behind every operator with an output outside the arena. Ours are prepared as early as they
+        can be: this tells only when a refusal shows.
+        """
+        done = (tensor for node in self.nodes[: len(self.invocations)] for tensor in node.outputs)
+        return self._graph.runtime.has_dynamic_tensors and any(
+            t.dynamic or t.type in (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT) for t in done
+        )
+
     def prepare_node(self, node: Node) -> Invocation:
         """Prepare one operator.
 
@@ -164,6 +181,8 @@ class PreparedSubgraph:
         self._graph.check_operator(node)
         prepare = node.custom_op or find_prepare(node.name)
         assert prepare is not None, "it has been checked"
+        if node.custom_op is None:
+            _set_output_types(node)
         try:
             invocation = prepare(node)
         except InvokeError as refusal:  # of Node.require(at_invoke=True)
@@ -251,6 +270,20 @@ def _native_options(model: Model, operator: Operator) -> Mapping[str, Any]:
     code = model.operator_code(operator)
     own = options_table(code.name) if code.custom_code is None else None
     return operator.options if own in {None, operator.options_table} else zeroed_options(own)
+
+
+def _set_output_types(node: Node) -> None:
+    """Give outputs the element types that the runtime gives them."""
+    for tensor, source in zip(node.outputs, node.runtime.output_types.get(node.name, ()), strict=False):
+        if isinstance(source, str):
+            wanted = node.options[source]
+        elif isinstance(source, TensorType):
+            wanted = source
+        else:
+            given = node.inputs[source] if source < len(node.inputs) else None
+            wanted = tensor.type if given is None else given.type
+        if isinstance(wanted, TensorType) and tensor.constant is None:
+            tensor.definition = replace(tensor.definition, type=wanted)
 
 
 def run_steps(steps: Sequence[Step], nodes: Sequence[Node]) -> None:

@@ -15,6 +15,7 @@ from .element_types import (
     LITERT_ELEMENT_TYPES,
     LITERT_FILTER_TYPES,
     LITERT_OPERAND_TYPES,
+    LITERT_OUTPUT_TYPES,
     LITERT_QUANTIZED_TYPES,
     TFLM_CHECKED_AT_INVOKE,
     TFLM_ELEMENT_TYPES,
@@ -156,8 +157,9 @@ class Runtime:
     tabulates_elu_by_exp: bool
     #: Activations of quantized numbers that only clip, with the input's scale, whatever that of the output is.
     clips_without_rescaling: frozenset[str]
-    #: Elementwise operators whose output gets the element type of the input, whatever type it has in the model.
-    gives_output_the_input_type: frozenset[str]
+    #: Operators whose first outputs get an element type whatever type they have in the model: that of the input of
+    #: this number, the one that this option says, or this one.
+    output_types: Mapping[str, tuple[int | str | T, ...]]
     #: Elementwise operators that refuse an output whose shape in the model is not the input's.
     checks_stored_shapes: frozenset[str]
     #: LOGISTIC refuses quantized outputs whose scale is not exactly 1/256 (1/32768 for int16).
@@ -267,7 +269,7 @@ TFLITE = Runtime(
     tabulates_int16_rsqrt=True,
     tabulates_elu_by_exp=False,
     clips_without_rescaling=frozenset(),
-    gives_output_the_input_type=frozenset(("CEIL", "EXP", "FLOOR", "NEG", "ROUND", "ZEROS_LIKE")),
+    output_types=LITERT_OUTPUT_TYPES,
     checks_stored_shapes=frozenset(),
     logistic_checks_output_scale=True,
     softmax_int8_scale_tolerance=0.001,
@@ -354,7 +356,7 @@ TFLM = Runtime(
     tabulates_int16_rsqrt=False,
     tabulates_elu_by_exp=True,
     clips_without_rescaling=frozenset(("RELU6",)),
-    gives_output_the_input_type=frozenset(),
+    output_types={},
     checks_stored_shapes=frozenset(("CEIL", "EXP", "ROUND")),
     logistic_checks_output_scale=False,
     softmax_int8_scale_tolerance=0.0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -27,8 +26,6 @@ def require_unary(node: Node) -> tuple[RuntimeTensor, RuntimeTensor]:
     node.require_counts(1, 1)
     x, output = node.input(0), node.output()
     output.shape = x.shape
-    if node.name in node.runtime.gives_output_the_input_type:
-        output.definition = replace(output.definition, type=x.type)
     require_data_type(node, x, output)
     return x, output
 
