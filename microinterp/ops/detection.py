@@ -44,13 +44,14 @@ def prepare_tf_lite_detection_post_process(node: Node) -> Invocation:
     )
     count = settings.most * settings.classes_per_box
     for output, shape in zip(node.outputs, ((1, count, 4), (1, count), (1, count), (1,)), strict=True):
-        node.require_type(output, TensorType.FLOAT32)
         output.shape = shape
         if not node.runtime.has_dynamic_tensors:
             stored = output.definition.shape or ()
             node.require(prod(stored) == prod(shape), f"{output} has the shape {list(stored)} in the model")
             output.shape = stored
     _check_when_invoked(node, settings)
+    for output in node.outputs:
+        node.require_type(output, TensorType.FLOAT32, at_invoke=True)
     function = _Detect(node, settings, node.runtime.detections_need_area, node.runtime.detections_sort_stably)
     return Invocation(function, (*node.inputs, *node.outputs), settings)
 

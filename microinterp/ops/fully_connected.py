@@ -40,8 +40,11 @@ def prepare_fully_connected(node: Node) -> Invocation:
     node.require_counts((2, 3), 1)
     x, weights, output = node.input(0), node.input(1), node.output()
     types = node.runtime.filter_types[node.name]
-    node.require_type(x, *types)
-    node.require_type(weights, *types[x.type])
+    # TFLM only finds out when it computes
+    refuses_late = x.type is TensorType.UINT8 and x.type not in types
+    if not refuses_late:
+        node.require_type(x, *types)
+        node.require_type(weights, *types[x.type])
     node.require(
         output.type is x.type or (x.type is TensorType.UINT8 and output.type is TensorType.INT16),
         f"{output} must have the element type of {x}",
@@ -55,6 +58,7 @@ def prepare_fully_connected(node: Node) -> Invocation:
     if node.runtime.fully_connected_checks:
         _check_as_litert(node)
     rows = _infer_shape(node)
+    node.require_type(x, *types, at_invoke=refuses_late)
     node.require(
         weights.definition.sparsity is None
         or (weights.type is TensorType.FLOAT32 and node.runtime.fully_connected_checks),

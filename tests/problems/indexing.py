@@ -226,7 +226,7 @@ def one_hot(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     return Problem(model, [feed() for _ in range(draw(st.integers(1, 2)))])
 
 
-@generator("MATRIX_DIAG", tflite=_MOVED)
+@generator("MATRIX_DIAG", tflite=(*_MOVED, "UINT32"))
 def matrix_diag(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     type = TensorType[kind]
     shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5))
@@ -234,7 +234,7 @@ def matrix_diag(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     return Problem(model, [[arbitrary_bits(draw, shape, type)] for _ in range(draw(st.integers(1, 2)))])
 
 
-@generator("MATRIX_SET_DIAG", tflite=_MOVED)
+@generator("MATRIX_SET_DIAG", tflite=(*_MOVED, "UINT32"))
 def matrix_set_diag(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     type = TensorType[kind]
     shape = draw(hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=5))
