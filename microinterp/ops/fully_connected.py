@@ -28,6 +28,7 @@ from ..model.schema import ActivationFunctionType, FullyConnectedOptionsWeightsF
 from .common import activation_range_float, activation_range_quantized, compute_nothing
 from .node import Invocation, Node
 
+_DENSE, _CSR = 0, 1  # DimensionType
 _NARROW = (TensorType.INT4, TensorType.INT2)
 _CLAMPS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 
@@ -61,8 +62,11 @@ def prepare_fully_connected(node: Node) -> Invocation:
     node.require_type(x, *types, at_invoke=refuses_late)
     node.require(
         weights.definition.sparsity is None
-        or (weights.type is TensorType.FLOAT32 and node.runtime.fully_connected_checks),
-        "sparse weights are supported in LiteRT's float32 only",
+        or (
+            node.runtime.fully_connected_checks
+            and (weights.type is TensorType.FLOAT32 or _has_blocks_of_16(node))
+        ),
+        "sparse weights are supported in LiteRT only: of float32, and of int8 in blocks of 1 × 16",
         at_invoke=node.runtime.fully_connected_checks,
     )
     if output.size == 0:
@@ -72,6 +76,21 @@ def prepare_fully_connected(node: Node) -> Invocation:
     if x.type is not TensorType.FLOAT32:
         return _prepare_integer(node, rows)
     return _prepare_float(node, rows) if weights.type is TensorType.FLOAT32 else _prepare_hybrid(node, rows)
+
+
+def _has_blocks_of_16(node: Node) -> bool:
+    """Whether inputs are int8, and so are sparse weights, stored in blocks of 16 of a row."""
+    x, weights = node.input(0), node.input(1)
+    sparsity = weights.definition.sparsity or {}
+    levels = [(level["format"], level["dense_size"]) for level in sparsity.get("dim_metadata") or ()]
+    return (
+        x.type is weights.type is TensorType.INT8
+        and weights.zero_point == 0
+        and tuple(sparsity["traversal_order"] or ()) == (0, 1, 2)
+        and tuple(sparsity["block_map"] or ()) == (1,)
+        and [format for format, _ in levels] == [_DENSE, _CSR, _DENSE]
+        and levels[2] == (_DENSE, 16)
+    )
 
 
 def _fill_with_zeros(output: Array) -> None:
@@ -240,7 +259,12 @@ def _requantizer(node: Node, rows: int, int64_sums: bool) -> Requantizer:
     low, high = activation_range_quantized(node, output, node.options["fused_activation_function"])
     node.require(low <= high, f"{output} cannot represent the range of its activation")
     zero_point, scales = output.zero_point, _output_scales(node)
-    if runtime.fully_connected_requantizes_in_double and weights.type is not TensorType.INT16:
+    is_sparse = weights.definition.sparsity is not None
+    if (
+        runtime.fully_connected_requantizes_in_double
+        and weights.type is not TensorType.INT16
+        and not is_sparse
+    ):
         return partial(
             requantize_rows_in_double,
             *(rows, scales, zero_point, low, high, output.dtype),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from microinterp.model.ir import NUMPY_TYPES
 from microinterp.model.ir import TensorType as T
+from microinterp.model.reader import read_model
+from microinterp.model.writer import write_model
 from tests.oracles import RuntimeName
 from tests.problems import Problem, generator
 from tests.single_op import TensorSpec, single_op_model
@@ -40,12 +43,14 @@ FLOATS = {
 
 @generator(
     "FULLY_CONNECTED",
-    tflite=(*FLOATS, *INTEGERS),
+    tflite=(*FLOATS, *INTEGERS, "INT8, sparse weights"),
     tflm=("FLOAT32", "INT8", "INT8, INT64 bias", "INT8, INT4 weights", "INT16", "INT16, INT32 bias"),
 )
 def layers(draw: st.DrawFn, kind: str, runtime: RuntimeName) -> Problem:
     if kind in FLOATS:
         return draw(float_problems(FLOATS[kind]))
+    if kind == "INT8, sparse weights":
+        return draw(integer_problems(runtime, INTEGERS["INT8"], are_sparse=True))
     return draw(integer_problems(runtime, INTEGERS[kind]))
 
 
@@ -95,9 +100,12 @@ def zero_points(type: T) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def sizes(draw: st.DrawFn) -> tuple[tuple[int, ...], int, int, int, bool]:
-    """The input's shape, rows, k, n, and whether to keep the dimensions."""
-    k = draw(st.one_of(st.integers(1, 9), st.sampled_from([16, 17, 33, 64, 100])))
+def sizes(draw: st.DrawFn, *, has_blocks: bool = False) -> tuple[tuple[int, ...], int, int, int, bool]:
+    """The input's shape, rows, k (a multiple of 16 if it has blocks), n, and whether to keep the dimensions."""
+    if has_blocks:
+        k = 16 * draw(st.integers(1, 5))
+    else:
+        k = draw(st.one_of(st.integers(1, 9), st.sampled_from([16, 17, 33, 64, 100])))
     n = draw(st.one_of(st.integers(1, 9), st.sampled_from([16, 33])))
     batch = draw(st.lists(st.integers(1, 4), max_size=3))
     rows = math.prod(batch)
@@ -126,11 +134,13 @@ def fully_connected_model(
 
 
 @st.composite
-def integer_problems(draw: st.DrawFn, runtime: RuntimeName, types: tuple[T, T, T, T]) -> Problem:
+def integer_problems(
+    draw: st.DrawFn, runtime: RuntimeName, types: tuple[T, T, T, T], *, are_sparse: bool = False
+) -> Problem:
     x_type, weights_type, output_type, bias_type = types
-    shape, rows, k, n, keep = draw(sizes())
+    shape, rows, k, n, keep = draw(sizes(has_blocks=are_sparse))
     bias_is_constant, weights_are_constant = draw(st.booleans()), draw(st.integers(0, 3)) > 0
-    weights_are_constant |= weights_type in LIMITS  # the Python API cannot set packed inputs
+    weights_are_constant |= are_sparse or weights_type in LIMITS  # the Python API cannot set packed inputs
     per_channel = (
         n > 1
         and x_type is not T.UINT8
@@ -150,12 +160,16 @@ def integer_problems(draw: st.DrawFn, runtime: RuntimeName, types: tuple[T, T, T
     )
     output_scale = float(np.float32(x_scale * weights_scales[0] / multiplier))
     weights = integers(draw, weights_type, (n, k))
+    if are_sparse:  # −128 times −128: docs/native-bugs.md
+        weights = np.maximum(weights, np.int8(-127))
     tflm_takes_any = runtime == "tflm" and x_type is T.INT16 and draw(st.booleans())
     x = TensorSpec(
         shape, x_type, x_scale, draw(st.integers(-99, 99) if tflm_takes_any else zero_points(x_type))
     )
     weights_zero_point = (
-        0 if runtime == "tflite" and weights_type in LIMITS else draw(zero_points(weights_type))
+        0
+        if are_sparse or (runtime == "tflite" and weights_type in LIMITS)
+        else draw(zero_points(weights_type))
     )
     weights_spec = TensorSpec(
         (n, k),
@@ -196,6 +210,8 @@ def integer_problems(draw: st.DrawFn, runtime: RuntimeName, types: tuple[T, T, T
         },
         **options,
     )
+    if are_sparse:
+        model = store_blocks(model, weights, draw(st.integers(0, 2**32)))
     invokes = []
     for _ in range(draw(st.integers(1, 2))):
         arrays = [integers(draw, x_type, shape)]
@@ -205,6 +221,35 @@ def integer_problems(draw: st.DrawFn, runtime: RuntimeName, types: tuple[T, T, T
             arrays.append(biases.reshape(bias.shape))
         invokes.append(arrays)
     return Problem(model, invokes)
+
+
+def store_blocks(content: bytes, weights: Array, seed: int) -> bytes:
+    """The model, of whose weights about half the blocks of 1 × 16 are stored, and the others are zeros."""
+    n, blocks = len(weights), weights.shape[1] // 16
+    stored = np.random.default_rng(seed).random((n, blocks)) < 0.5
+    stored[0, 0] = True  # a buffer without bytes is no constant
+    segments = np.concatenate([[0], np.cumsum(stored.sum(axis=1))]).tolist()
+    sparsity = {
+        "traversal_order": (0, 1, 2),
+        "block_map": (1,),
+        "dim_metadata": (
+            {"format": 0, "dense_size": n},
+            {
+                "format": 1,
+                "array_segments": ("Int32Vector", {"values": tuple(segments)}),
+                "array_indices": ("Int32Vector", {"values": tuple(np.nonzero(stored)[1].tolist())}),
+            },
+            {"format": 0, "dense_size": 16},
+        ),
+    }
+    model = read_model(content)
+    (graph,) = model.subgraphs
+    tensors, buffers = list(graph.tensors), list(model.buffers)
+    buffers[tensors[1].buffer] = np.frombuffer(weights.reshape(n, blocks, 16)[stored].tobytes(), np.uint8)
+    tensors[1] = replace(tensors[1], sparsity=sparsity)
+    return write_model(
+        replace(model, subgraphs=(replace(graph, tensors=tuple(tensors)),), buffers=tuple(buffers))
+    )
 
 
 @st.composite
