@@ -164,10 +164,11 @@ class PreparedSubgraph:
     def _prepares_when_invoked(self) -> bool:
         """Whether the runtime only prepares the next operator at invoke.
 
-        LiteRT does so behind every operator with an output outside the arena. Ours are prepared as early as they
-        can be: this tells only when a refusal shows.
+        LiteRT does so behind every operator with an output outside the arena, but for VAR_HANDLE.
+        Ours are prepared as early as they can be: this tells only when a refusal shows.
         """
-        done = (tensor for node in self.nodes[: len(self.invocations)] for tensor in node.outputs)
+        nodes = self.nodes[: len(self.invocations)]
+        done = (tensor for node in nodes if node.name != "VAR_HANDLE" for tensor in node.outputs)
         return self._graph.runtime.has_dynamic_tensors and any(
             t.dynamic or t.type in (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT) for t in done
         )
