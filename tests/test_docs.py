@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.list_operators import DOCUMENT, document
+from tests.problems import all_generators
 from tests.tools.command import Command
 from tests.tools.conftest import command as command  # noqa: PLC0414 - the fixture
 
@@ -48,3 +49,12 @@ def test_a_command_prints_what_is_shown(
     if expected and expected[-1] == "…":  # the document shows the beginning
         actual, expected = actual[: len(expected) - 1], expected[:-1]
     assert actual == expected
+
+
+def test_the_conformance_run_knows_every_row_and_explains_every_difference() -> None:
+    text = (ROOT / "docs" / "conformance.md").read_text("utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    listed = {(row[0].removeprefix("| "), row[1], row[2]) for row in rows}
+    wanted = {(g.operator, kind, r) for g in all_generators() for r in g.kinds for kind in g.kinds[r]}
+    assert listed == wanted, "run: python -m benchmarks.conformance"
+    assert "unexplained" not in text
