@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from microinterp.ops.batching import RULES
 from microinterp.ops.registry import implemented_operators
-from tests.oracles import RUNTIME_NAMES, RuntimeName, available
+from tests.oracles import RUNTIME_NAMES, OracleCrashed, OracleUnreadable, RuntimeName, available
 from tests.problems import Generator, all_generators
 from tests.single_op import check_against_oracle
 
@@ -35,7 +35,11 @@ def test_equals_the_native_runtime(generator: Generator, kind: str, runtime: Run
     def solve(data: st.DataObject) -> None:
         nonlocal accepted
         problem = data.draw(generator.problems(kind, runtime))
-        accepted += check_against_oracle(problem.model, problem.invokes, runtime)
+        try:
+            accepted += check_against_oracle(problem.model, problem.invokes, runtime)
+        except (OracleCrashed, OracleUnreadable):
+            # nothing to compare with; docs/conformance.md counts them (empty dynamic outputs, mostly)
+            reject()
 
     solve()
     assert accepted > 0, "the native runtime refuses all problems: nothing was compared"
