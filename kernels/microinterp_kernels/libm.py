@@ -148,9 +148,9 @@ def split_for_logarithm(x: Float32s) -> tuple[NDArray[np.float64], NDArray[np.in
     is_small = x < np.float32(2.0**-126)
     bits = np.where(is_small, x * np.float32(2.0**23), x).view(np.int32)
     offset = bits - np.int32(_LOG_OFFSET)
-    step = (offset >> 19) & np.int32(_LOG_STEPS - 1)
-    exponent = offset >> 23
-    mantissa = (bits - (exponent << 23)).view(np.float32)
+    step = (offset >> np.int32(19)) & np.int32(_LOG_STEPS - 1)
+    exponent = offset >> np.int32(23)  # typed, for NumPy 1 widens single numbers
+    mantissa = (bits - (exponent << np.int32(23))).view(np.float32)
     return mantissa.astype(np.float64), exponent - np.int32(23) * is_small, step
 
 

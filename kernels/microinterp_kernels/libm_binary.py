@@ -141,5 +141,6 @@ def atan2f(y: Float32s, x: Float32s) -> Float32s:
     angle = _atan(ratio)
     is_upright = np.where(np.isinf(y), np.isfinite(x), (x == 0) & (y != 0))
     angle = np.where(np.signbit(x) & ~is_upright, _PI - (angle - _PI_LOW), angle)
-    angle = np.where(np.isnan(x) | np.isnan(y), x + y, angle)
+    # x + y on x86, of which NumPy's vector loops may keep the other NaN
+    angle = np.where(np.isnan(x), x, np.where(np.isnan(y), y, angle))
     return np.where(np.isnan(angle), angle, np.copysign(angle, y))
