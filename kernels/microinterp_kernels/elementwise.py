@@ -173,7 +173,9 @@ def arc_tangent_bfloat16(y: NDArray[np.uint16], x: NDArray[np.uint16], output: N
 def arc_tangent(y: Array, x: Array, output: Array) -> None:
     """atan2 of y and x: of float64 by the C library, of smaller floats in float32."""
     if output.dtype == np.float64:
-        output[...] = _ATAN2_OF_DOUBLES(y, x)
+        # a NaN stays what it is, which Python's function does not see to
+        angle = np.asarray(_ATAN2_OF_DOUBLES(y, x), np.float64)
+        output[...] = np.where(np.isnan(x), x, np.where(np.isnan(y), y, angle))
     else:
         output[...] = atan2f(y.astype(np.float32), x.astype(np.float32))
         if output.dtype == np.float16:

@@ -26,10 +26,11 @@ def quantize_asymmetric(rows: Float32s) -> tuple[Float32s, Float32s, NDArray[np.
     """Each row of `rows` (float32 [n, size]) as whole numbers in −128…127 with its own scale and zero point.
 
     Returns the numbers, float32 [n, size], scales float32 [n] and zero points int32 [n]: row ≈ scale · (number −
-    zero point). A row of zeros has scale 1 and zero point 0. NaNs become arbitrary values.
+    zero point). A row of zeros has scale 1 and zero point 0, and so has one of NaNs, whose numbers are 0 (LiteRT's
+    `fmin` and `fmax` leave NaNs out); NaNs among others become arbitrary values.
     """
-    low = np.minimum(rows.min(axis=1, initial=np.inf), np.float32(0))
-    high = np.maximum(rows.max(axis=1, initial=-np.inf), np.float32(0))
+    low = np.fmin(rows.min(axis=1, initial=np.inf), np.float32(0))
+    high = np.fmax(rows.max(axis=1, initial=-np.inf), np.float32(0))
     scale = (high - low).astype(np.float64) / 255.0
     from_low, from_high = -128.0 - low / scale, 127.0 - high / scale
     low_is_closer = 128.0 + np.abs(low / scale) < 127.0 + np.abs(high / scale)
@@ -39,7 +40,10 @@ def quantize_asymmetric(rows: Float32s) -> tuple[Float32s, Float32s, NDArray[np.
     inverse = np.where(scales == 0, np.float32(0), np.float32(1) / scales)
     zeros = low == high
     scales[zeros], zero_points[zeros], inverse[zeros] = 1, 0, 1
-    return _quantize(rows, inverse, zero_points), scales, zero_points
+    numbers = _quantize(rows, inverse, zero_points)
+    if zeros.any():
+        numbers[zeros] = 0
+    return numbers, scales, zero_points
 
 
 @np.errstate(all="ignore")
